@@ -1,0 +1,27 @@
+"""Deterministic ids: the same cause always gets the same id, so that a repetition is recognised as one."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("7c9a3f52-5d0e-5b7e-9a49-0c1d5e0b7a11")
+
+
+def notification_id(tenant: str, source: str, key: str, user_id: str) -> UUID:
+    """Name the notification of one event (its source and id, or an idempotency key) for one user."""
+    return uuid5(NAMESPACE, "\x1f".join(("notification", tenant, source, key, user_id)))
+
+
+def command_id(notification: UUID, channel: str, attempt: int, epoch: int) -> UUID:
+    """Name the command that asks for one attempt."""
+    return uuid5(notification, f"command\x1f{channel}\x1f{attempt}\x1f{epoch}")
+
+
+def delivery_key(notification: UUID, channel: str, epoch: int) -> UUID:
+    """Name a delivery towards its provider: the same for every attempt of one epoch."""
+    return uuid5(notification, f"delivery\x1f{channel}\x1f{epoch}")
+
+
+def message_id(notification: UUID, kind: str, epoch: int, version: int = 0) -> UUID:
+    """Name any other message of a saga."""
+    return uuid5(notification, f"{kind}\x1f{epoch}\x1f{version}")

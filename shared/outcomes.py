@@ -1,0 +1,66 @@
+"""What a provider adapter returns for one attempt, and the door that every adapter is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from shared.statuses import Channel, OutcomeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one call.
+
+    `code` is the provider's own word for it ("smtp 451 4.7.1", "timeout"); `reason` a sentence without an address,
+    a number or a body. `retry_after_seconds` is what the provider asked for. `provider_at_fault` counts against the
+    breaker: timeouts, connections, 5xx, authentication; never a bad recipient, never a throttle. `suppress` says that
+    the address itself is dead.
+    """
+
+    kind: OutcomeKind
+    code: str
+    reason: str = ""
+    provider: str = ""
+    provider_message_id: str | None = None
+    retry_after_seconds: float | None = None
+    provider_at_fault: bool = False
+    suppress: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One message for one person on one channel, as the claim hands it to the adapter.
+
+    `idempotency_key` is the same for every attempt of one delivery: a Message-ID, a provider's key, a dedupe id.
+    """
+
+    notification_id: UUID
+    tenant: str
+    user_id: str
+    channel: Channel
+    address: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    html: str | None = field(default=None, repr=False)
+    idempotency_key: UUID
+    attempt: int = 1
+    epoch: int = 0
+    event_type: str = ""
+    extras: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Provider(Protocol):
+    """One provider of one channel. It keeps its own connections, and no state that a restart would miss."""
+
+    name: str
+    deadline_seconds: float  # every call ends within it, waiting for a connection included
+    calls_at_once: int  # no more claims are taken than so many; what waits, waits unclaimed
+
+    async def send(self, letter: Letter) -> Outcome:
+        """Make one attempt. Return every answer of the world as an outcome; raise nothing but a bug."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
