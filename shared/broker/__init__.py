@@ -1,0 +1,5 @@
+"""The door to the broker: nobody else speaks AMQP."""
+
+from shared.broker.protocol import Broker, Message, OnLoss, PublishRefused, Received, Subscription
+
+__all__ = ["Broker", "Message", "OnLoss", "PublishRefused", "Received", "Subscription"]

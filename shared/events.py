@@ -1,0 +1,118 @@
+"""The events that the steps send each other, and their one form on the wire.
+
+A structured CloudEvent 1.0 in JSON: the only form that survives Knative's RabbitmqSource whole. It carries ids, never
+a contact or a content, so that queues hold no personal data. What came of an attempt is not in the message either: it
+points at the row, so a forged or stale message moves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from shared.errors import Garbage
+from shared.statuses import Channel
+
+CONTENT_TYPE = "application/cloudevents+json"
+BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
+TRACEPARENT = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+TENANT = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+class EventType(StrEnum):
+    """What the steps tell each other: facts in the past, requests with their name."""
+
+    NOTIFICATION_ACCEPTED = "carillon.notification.accepted"  # ingest, sweep -> orchestrate
+    DELIVERY_REQUESTED = "carillon.delivery.requested"  # orchestrate, sweep -> deliver
+    DELIVERY_SUCCEEDED = "carillon.delivery.succeeded"  # deliver -> orchestrate
+    DELIVERY_FAILED = "carillon.delivery.failed"  # deliver -> orchestrate
+    RECEIPT_RECORDED = "carillon.receipt.recorded"  # realtime, callbacks -> orchestrate
+    NOTIFICATION_DUE = "carillon.notification.due"  # orchestrate, deliver -> orchestrate: look at it again
+    COMPENSATION_REQUESTED = "carillon.compensation.requested"  # orchestrate, sweep -> compensate
+    NOTIFICATION_FAILED = "carillon.notification.failed"  # compensate -> the parking lot
+    TICK = "dev.knative.sources.ping"  # PingSource -> sweep
+
+
+class Reference(BaseModel):
+    """What an event is about: the row, and the attempt where it is about one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    notification_id: UUID | None = None
+    channel: Channel | None = None
+    attempt: int = 0
+    epoch: int = 0
+    token: UUID | None = None
+
+
+class Event(BaseModel):
+    """One CloudEvent between steps. Unknown attributes are let through: a newer sender may add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Annotated[str, StringConstraints(pattern=r"^1\.0$")] = "1.0"
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    type: EventType
+    tenant: Annotated[str, StringConstraints(pattern=TENANT)] = "default"
+    traceparent: Annotated[str, StringConstraints(pattern=TRACEPARENT)] | None = None
+    data: Reference = Field(default_factory=Reference)
+
+
+def encode(event: Event) -> bytes:
+    """Write an event as a structured CloudEvent. All but id and source, which others may choose, need no escaping."""
+    data = event.data
+    parts = [f'"notification_id":"{data.notification_id}"'] if data.notification_id else []
+    if data.channel:
+        parts.append(f'"channel":"{data.channel.value}","attempt":{data.attempt}')
+    if data.token:
+        parts.append(f'"token":"{data.token}"')
+    parts.append(f'"epoch":{data.epoch}')
+    trace = f'"traceparent":"{event.traceparent}",' if event.traceparent else ""
+    return (
+        f'{{"specversion":"1.0","id":{json.dumps(event.id)},"source":{json.dumps(event.source)},'
+        f'"type":"{event.type.value}",'
+        f'"tenant":"{event.tenant}",{trace}"datacontenttype":"application/json","data":{{{",".join(parts)}}}}}'
+    ).encode()
+
+
+def decode(body: bytes) -> Event:
+    """Read one structured CloudEvent.
+
+    Raises:
+        Garbage: the bytes are no event of ours; the reason names the place, never the content.
+    """
+    try:
+        return Event.model_validate_json(body)
+    except ValidationError as broken:
+        raise Garbage(_describe(broken)) from None
+
+
+def from_attributes(attributes: dict[str, Any], data: object) -> Event:
+    """Read an event that arrived in binary mode: attributes apart from the data.
+
+    Raises:
+        Garbage: it is no event of ours.
+    """
+    try:
+        return Event.model_validate({**attributes, "data": data if data is not None else {}})
+    except ValidationError as broken:
+        raise Garbage(_describe(broken)) from None
+
+
+def _describe(broken: ValidationError) -> str:
+    first = broken.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'body'}: {first['msg']}"[:300]
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """Bytes that were meant to be an event and are none, kept with the reason."""
+
+    body: bytes
+    reason: str
