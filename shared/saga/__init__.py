@@ -1,0 +1,56 @@
+"""The saga of one notification: what is known, what happened, what follows, what is owed. Pure."""
+
+from shared.saga.deciding import decide, is_final
+from shared.saga.occurrences import (
+    AttemptRecorded,
+    Compensated,
+    Looked,
+    Occurrence,
+    Receipt,
+    ReceiptRecorded,
+    Replayed,
+    Routed,
+    Why,
+)
+from shared.saga.owed import (
+    CommandOwed,
+    CompensationOwed,
+    EventOwed,
+    LookOwed,
+    Owed,
+    ResultOwed,
+    due_now,
+    next_look,
+    owed,
+)
+from shared.saga.state import Decision, Delivery, Entry, OnAmbiguous, Plan, Saga, What
+
+__all__ = [
+    "AttemptRecorded",
+    "CommandOwed",
+    "Compensated",
+    "CompensationOwed",
+    "Decision",
+    "Delivery",
+    "Entry",
+    "EventOwed",
+    "LookOwed",
+    "Looked",
+    "Occurrence",
+    "OnAmbiguous",
+    "Owed",
+    "Plan",
+    "Receipt",
+    "ReceiptRecorded",
+    "Replayed",
+    "ResultOwed",
+    "Routed",
+    "Saga",
+    "What",
+    "Why",
+    "decide",
+    "due_now",
+    "is_final",
+    "next_look",
+    "owed",
+]

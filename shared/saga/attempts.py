@@ -1,0 +1,128 @@
+"""What a saga does about the outcome of an attempt: sent, again, later, the next channel, or nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.saga.moves import give_way
+from shared.saga.occurrences import AttemptRecorded
+from shared.saga.state import MAX_TAKEOVERS, Decision, Delivery, Entry, OnAmbiguous, Saga, What
+from shared.statuses import REACHED, DeliveryStatus, NotificationStatus, OutcomeKind
+
+N, D = NotificationStatus, DeliveryStatus
+
+THROTTLE_SECONDS = (15, 60, 300, 900, 3600)
+"""How long to wait when a provider says "later" without saying when."""
+
+SHORTEST_WAIT_SECONDS = 1
+LONGEST_WAIT_SECONDS = 7 * 86_400
+"""Nothing lives longer, so a provider that asks for more than this asks for the end."""
+
+JITTER = 0.1
+"""Jitter only adds: up to a tenth of the wait."""
+
+Fold = Callable[[Saga, Delivery, AttemptRecorded, datetime], Decision]
+
+
+def on_attempt(saga: Saga, event: AttemptRecorded, now: datetime) -> Decision:
+    """Fold an outcome. A success wins whenever it comes; a failure counts only for the attempt that is under way."""
+    delivery = saga.delivery(event.channel)
+    if delivery is None:
+        return Decision(saga=saga)
+    if event.outcome is OutcomeKind.ACCEPTED:
+        return _accepted(saga, delivery, event, now)
+    is_current = delivery.status is D.SENDING and delivery.token == event.token and delivery.epoch == event.epoch
+    if not is_current or saga.status is not N.QUEUED:
+        return Decision(saga=saga)
+    return _FOLDS[event.outcome](saga, delivery, event, now)
+
+
+def _accepted(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
+    if delivery.status in REACHED or delivery.status is D.RETRACTED:
+        return Decision(saga=saga)
+    is_late = delivery.token != event.token or delivery.status is not D.SENDING
+    why = "a late success: an earlier attempt had been taken" if is_late else "the provider took it"
+    seconds = saga.plan.unless_delivered_within_seconds.get(event.channel)
+    deadline = now + timedelta(seconds=seconds) if seconds is not None and saga.status is N.QUEUED else None
+    sent = delivery.to(D.SENT, why, outcome=None, due_at=None, deadline=deadline)
+    saga = saga.with_delivery(sent).without_pending("sent on another channel", keep=event.channel)
+    if saga.status is not N.CANCELLED and saga.status is not N.SKIPPED:
+        saga = saga.to(N.SENT, why) if saga.status is not N.DELIVERED else saga
+    detail = {"attempt": event.attempt, "code": event.code}
+    return Decision(saga=saga, entries=(Entry(what=What.SENT, channel=event.channel, why=why, detail=detail),))
+
+
+def _transient(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
+    if delivery.tries >= saga.plan.max_tries:
+        return _failed(saga, delivery, event, f"no success in {delivery.tries} tries: {_said(event)}")
+    wait = saga.plan.retry_seconds[max(delivery.tries - 1, 0)]
+    return _again(saga, delivery, D.RETRYING, _said(event), now + _with_jitter(wait, saga, delivery))
+
+
+def _throttled(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
+    scheduled = THROTTLE_SECONDS[min(delivery.deferrals, len(THROTTLE_SECONDS) - 1)]
+    asked = event.retry_after_seconds
+    wait = scheduled if asked is None else min(max(asked, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+    due_at = now + _with_jitter(wait, saga, delivery)
+    has_next = len(saga.plan.steps) > len(saga.current())
+    if due_at >= saga.expires_at and has_next:
+        return _failed(saga, delivery, event, f"throttled until after it expires: {_said(event)}")
+    unused = replace(delivery, tries=max(delivery.tries - 1, 0), deferrals=delivery.deferrals + 1)
+    return _again(saga, unused, D.DEFERRED, _said(event), due_at)
+
+
+def _permanent(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
+    if not event.withheld:
+        return _failed(saga, delivery, event, _said(event))
+    entry = Entry(what=What.WITHHELD, channel=event.channel, why=event.reason)
+    saga = saga.with_delivery(delivery.to(D.CANCELLED, event.reason, outcome=None))
+    return give_way(saga, event.reason, (entry,))
+
+
+def _ambiguous(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
+    may_resend = saga.plan.on_ambiguous is OnAmbiguous.RESEND
+    if may_resend and delivery.tries < saga.plan.max_tries and delivery.takeovers < MAX_TAKEOVERS:
+        decision = _transient(saga, delivery, event, now)
+        entry = Entry(what=What.AMBIGUOUS, channel=event.channel, why=_said(event), detail={"attempt": event.attempt})
+        return replace(decision, entries=(entry, *decision.entries))
+    why = f"the provider may have taken it: {_said(event)}"
+    saga = saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None))
+    entry = Entry(what=What.AMBIGUOUS, channel=event.channel, why=why, detail={"attempt": event.attempt})
+    if may_resend:
+        return give_way(saga, why, (entry,))
+    end = Entry(what=What.UNKNOWN, why="the workflow says: never twice")
+    return Decision(saga=saga.to(N.UNKNOWN, why), entries=(entry, end))
+
+
+_FOLDS: dict[OutcomeKind, Fold] = {
+    OutcomeKind.TRANSIENT: _transient,
+    OutcomeKind.THROTTLED: _throttled,
+    OutcomeKind.PERMANENT: _permanent,
+    OutcomeKind.AMBIGUOUS: _ambiguous,
+}
+
+
+def _again(saga: Saga, delivery: Delivery, status: DeliveryStatus, why: str, due_at: datetime) -> Decision:
+    changed = delivery.to(status, why, attempt=delivery.attempt + 1, due_at=due_at, outcome=None, lease_until=None)
+    what = What.RETRYING if status is D.RETRYING else What.DEFERRED
+    detail = {"attempt": changed.attempt, "due_at": due_at.isoformat(timespec="milliseconds")}
+    entry = Entry(what=what, channel=delivery.channel, why=why, detail=detail)
+    return Decision(saga=saga.with_delivery(changed), entries=(entry,))
+
+
+def _failed(saga: Saga, delivery: Delivery, event: AttemptRecorded, why: str) -> Decision:
+    saga = saga.with_delivery(delivery.to(D.FAILED, why, outcome=None, due_at=None))
+    entry = Entry(what=What.CHANNEL_FAILED, channel=event.channel, why=why, detail={"attempt": event.attempt})
+    return give_way(saga, why, (entry,))
+
+
+def _said(event: AttemptRecorded) -> str:
+    return event.reason or event.code
+
+
+def _with_jitter(seconds: float, saga: Saga, delivery: Delivery) -> timedelta:
+    # From the id, not from a random source: the same decision made twice is the same decision.
+    fraction = ((saga.id.int >> 8) + delivery.attempt * 7919) % 1009 / 1009
+    return timedelta(seconds=seconds * (1 + JITTER * fraction))

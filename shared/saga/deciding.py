@@ -1,0 +1,160 @@
+"""What a saga does about what happened: `decide(saga, occurrence, now)`, pure.
+
+Used by orchestrate, compensate, sweep and the simulation. It knows no clock, no database and no broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.saga.attempts import on_attempt
+from shared.saga.moves import expire, give_way, queue, start_over
+from shared.saga.occurrences import (
+    BY_WISH,
+    AttemptRecorded,
+    Compensated,
+    Looked,
+    Occurrence,
+    Receipt,
+    ReceiptRecorded,
+    Replayed,
+    Routed,
+)
+from shared.saga.state import Decision, Entry, Saga, What
+from shared.statuses import REACHED, TERMINAL, UNDER_WAY, Channel, DeliveryStatus, NotificationStatus
+
+N, D = NotificationStatus, DeliveryStatus
+
+
+def decide(saga: Saga, occurrence: Occurrence, now: datetime) -> Decision:
+    """Fold one occurrence into a saga. A copy of one that was folded before changes nothing."""
+    return _HANDLERS[type(occurrence)](saga, occurrence, now)
+
+
+def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
+    if saga.status is not N.PENDING:
+        return Decision(saga=saga)
+    if saga.expires_at <= now:
+        return expire(saga)
+    wanted = facts.wanted
+    if facts.preferred:
+        wanted = (facts.preferred, *(channel for channel in wanted if channel is not facts.preferred))
+    steps = tuple(channel for channel in wanted if channel not in facts.obstacles)
+    passed = {channel.value: why.value for channel, why in facts.obstacles.items() if channel in wanted}
+    saga = replace(saga, plan=replace(facts.plan, steps=steps, passed=passed))
+    if not steps:
+        return _nobody_to_reach(saga)
+    why = (
+        "the event prefers this channel" if steps[0] is facts.preferred else "the first usable channel of the workflow"
+    )
+    entry = Entry(what=What.ROUTED, channel=steps[0], why=why, detail={"passed": passed} if passed else {})
+    return Decision(saga=queue(saga, steps[0], why), entries=(entry,))
+
+
+def _nobody_to_reach(saga: Saga) -> Decision:
+    reasons = sorted(set(saga.plan.passed.values()))  # of the channels that were wanted, not of all
+    why = "; ".join(reasons) or "the workflow names no channel"
+    if BY_WISH.intersection(reasons):
+        entry = Entry(what=What.SKIPPED, why=why, detail={"passed": dict(saga.plan.passed)})
+        return Decision(saga=saga.to(N.SKIPPED, why), entries=(entry,))
+    entry = Entry(what=What.GIVING_UP, why=why, detail={"passed": dict(saga.plan.passed)})
+    return Decision(saga=saga.to(N.COMPENSATING, why), entries=(entry,))
+
+
+_RANK: dict[Receipt, tuple[DeliveryStatus, What]] = {
+    Receipt.DELIVERED: (D.DELIVERED, What.DELIVERED),
+    Receipt.READ: (D.READ, What.READ),
+}
+_ORDER = (D.SENDING, D.UNKNOWN, D.SENT, D.DELIVERED, D.READ)
+_PROVEN_SENT = frozenset({N.PENDING, N.COMPENSATING, N.FAILED, N.EXPIRED, N.UNKNOWN})
+"""A receipt here is a late success: the provider had it after all, so nobody sends it again."""
+
+
+def _on_receipt(saga: Saga, event: ReceiptRecorded, now: datetime) -> Decision:
+    delivery = saga.delivery(event.channel)
+    if delivery is None or delivery.epoch != event.epoch or event.receipt not in _RANK:
+        return Decision(saga=saga)
+    status, what = _RANK[event.receipt]
+    if delivery.status not in _ORDER or _ORDER.index(delivery.status) >= _ORDER.index(status):
+        return Decision(saga=saga)  # monotone: a late or repeated receipt changes nothing
+    why = event.reason or "the person's client acknowledged it"
+    saga = saga.with_delivery(delivery.to(status, why, outcome=None, deadline=None))
+    if saga.status in (N.QUEUED, N.SENT):
+        saga = saga.without_pending("it was acknowledged on another channel").to(N.DELIVERED, why)
+    elif saga.status in _PROVEN_SENT:
+        saga = saga.without_pending(why).to(N.SENT, why)
+    return Decision(saga=saga, entries=(Entry(what=what, channel=event.channel, why=why),))
+
+
+def _on_looked(saga: Saga, event: Looked, now: datetime) -> Decision:
+    if saga.status is N.SCHEDULED and saga.send_at is not None and saga.send_at <= now:
+        entry = Entry(what=What.ACCEPTED, why="its time has come")
+        return Decision(saga=saga.to(N.PENDING, entry.why), entries=(entry,))
+    overdue = [d for d in saga.current() if d.status is D.SENT and d.deadline is not None and d.deadline <= now]
+    if overdue and saga.status in (N.SENT, N.QUEUED):
+        return _fall_back(saga, overdue[0].channel, now)
+    if saga.status in (N.SCHEDULED, N.PENDING, N.QUEUED) and saga.expires_at <= now:
+        return _try_to_expire(saga, now)
+    return Decision(saga=saga)
+
+
+def _fall_back(saga: Saga, channel: Channel, now: datetime) -> Decision:
+    delivery = saga.delivery(channel)
+    assert delivery is not None
+    seconds = saga.plan.unless_delivered_within_seconds.get(channel, 0)
+    why = f"not acknowledged within {seconds:g} s"
+    saga = saga.with_delivery(replace(delivery, deadline=None, reason=why))
+    entry = Entry(what=What.FALLING_BACK, channel=channel, why=why)
+    return give_way(saga, why, (entry,))
+
+
+def _try_to_expire(saga: Saga, now: datetime) -> Decision:
+    if any(_is_in_hand(delivery.lease_until, now) for delivery in saga.current() if delivery.status is D.SENDING):
+        return Decision(saga=saga)  # the call under way says how it ends
+    if any(delivery.status is D.SENDING for delivery in saga.current()):
+        return Decision(saga=saga)  # an outcome to fold, or a lease to take over, comes first
+    return expire(saga)
+
+
+def _is_in_hand(lease_until: datetime | None, now: datetime) -> bool:
+    return lease_until is not None and lease_until > now
+
+
+def _on_compensated(saga: Saga, event: Compensated, now: datetime) -> Decision:
+    if saga.status is not N.COMPENSATING:
+        return Decision(saga=saga)
+    reason = saga.reason or "every channel gave up"
+    entries = [Entry(what=What.COMPENSATED, channel=channel, why="taken back") for channel in sorted(event.retracted)]
+    entries += [Entry(what=What.NOT_UNDONE, channel=channel, why=why) for channel, why in event.not_undone.items()]
+    for delivery in saga.deliveries:
+        if delivery.channel in event.retracted and delivery.status in REACHED:
+            saga = saga.with_delivery(delivery.to(D.RETRACTED, "taken back"))
+        elif delivery.status in UNDER_WAY:
+            saga = saga.with_delivery(delivery.to(D.CANCELLED, reason, outcome=None))
+    entries.append(Entry(what=What.FAILED, why=reason))
+    return Decision(saga=saga.to(N.FAILED, reason), entries=tuple(entries))
+
+
+def _on_replayed(saga: Saga, event: Replayed, now: datetime) -> Decision:
+    if saga.status not in (N.FAILED, N.UNKNOWN):
+        return Decision(saga=saga)
+    saga = start_over(saga, f"replayed by {event.by}", now + timedelta(seconds=event.window_seconds))
+    return Decision(saga=saga, entries=(Entry(what=What.REPLAYED, why=saga.reason, detail={"epoch": saga.epoch}),))
+
+
+_HANDLERS: dict[type, Callable[[Saga, Any, datetime], Decision]] = {
+    Routed: _on_routed,
+    AttemptRecorded: on_attempt,
+    ReceiptRecorded: _on_receipt,
+    Looked: _on_looked,
+    Compensated: _on_compensated,
+    Replayed: _on_replayed,
+}
+
+
+def is_final(saga: Saga) -> bool:
+    """Tell whether nothing more is owed to it."""
+    return saga.status in TERMINAL and not any(delivery.deadline for delivery in saga.current())

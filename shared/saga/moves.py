@@ -1,0 +1,57 @@
+"""The moves a saga can make, whatever made it move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from shared.saga.state import Decision, Delivery, Entry, Saga, What
+from shared.statuses import REACHED, UNDER_WAY, Channel, DeliveryStatus, NotificationStatus
+
+N, D = NotificationStatus, DeliveryStatus
+
+
+def queue(saga: Saga, channel: Channel, why: str) -> Saga:
+    """Ask for the first attempt on a channel."""
+    delivery = Delivery(channel=channel, status=D.QUEUED, position=len(saga.current()), epoch=saga.epoch, reason=why)
+    return saga.with_delivery(delivery).to(N.QUEUED, why)
+
+
+def give_way(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
+    """Go on to the next channel of the plan; where there is none, end as the deliveries have ended."""
+    used = {delivery.channel for delivery in saga.current()}
+    rest = [channel for channel in saga.plan.steps if channel not in used]
+    if rest:
+        entry = Entry(what=What.ROUTED, channel=rest[0], why=f"next channel: {why}")
+        return Decision(saga=queue(saga, rest[0], why), entries=(*entries, entry))
+    statuses = {delivery.status for delivery in saga.current()}
+    if statuses & UNDER_WAY:
+        return Decision(saga=saga, entries=entries)
+    if statuses & REACHED:
+        return Decision(saga=saga.to(N.SENT, why), entries=entries)
+    return _end_unsent(saga, why, entries, statuses)
+
+
+def _end_unsent(saga: Saga, why: str, entries: tuple[Entry, ...], statuses: set[DeliveryStatus]) -> Decision:
+    if D.UNKNOWN in statuses:
+        end = Entry(what=What.UNKNOWN, why=why)
+        return Decision(saga=saga.to(N.UNKNOWN, why), entries=(*entries, end))
+    if statuses == {D.CANCELLED}:
+        end = Entry(what=What.SKIPPED, why=why)
+        return Decision(saga=saga.to(N.SKIPPED, why), entries=(*entries, end))
+    end = Entry(what=What.GIVING_UP, why=why)
+    return Decision(saga=saga.to(N.COMPENSATING, why), entries=(*entries, end))
+
+
+def expire(saga: Saga) -> Decision:
+    """End what is too late to be of use. What was sent before stays sent."""
+    why = "it expired before a provider took it"
+    saga = saga.without_pending(why)
+    status = N.SENT if any(d.status in REACHED for d in saga.current()) else N.EXPIRED
+    return Decision(saga=saga.to(status, why), entries=(Entry(what=What.EXPIRED, why=why),))
+
+
+def start_over(saga: Saga, why: str, expires_at: datetime) -> Saga:
+    """Begin a new epoch: every command of the old one is stale from now on."""
+    fresh = replace(saga, epoch=saga.epoch + 1, expires_at=expires_at, looks=0)
+    return fresh.to(N.PENDING, why)

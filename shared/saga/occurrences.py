@@ -1,0 +1,92 @@
+"""What can happen to a saga."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from shared.saga.state import Plan
+from shared.statuses import Channel, OutcomeKind
+
+
+class Why(StrEnum):
+    """Why a channel is passed over, as the person reads it in the timeline."""
+
+    NOT_CONFIGURED = "this installation does not send on this channel"
+    UNKNOWN_USER = "nobody knows this user"
+    NO_ADDRESS = "the user has no address for this channel"
+    OPTED_OUT = "the user does not want this category here"
+    SUPPRESSED = "the address is suppressed"
+
+
+BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
+"""The person's own doing: a notification that meets nothing else is skipped, not failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """The facts for choosing the channels: every channel of the workflow in order, with why it cannot be used."""
+
+    plan: Plan
+    wanted: tuple[Channel, ...]
+    obstacles: Mapping[Channel, Why] = field(default_factory=dict)
+    preferred: Channel | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecorded:
+    """An attempt's row, as the claim's token finds it."""
+
+    channel: Channel
+    epoch: int
+    attempt: int
+    token: UUID
+    outcome: OutcomeKind
+    code: str = ""
+    reason: str = ""
+    retry_after_seconds: float | None = None
+    withheld: bool = False
+
+
+class Receipt(StrEnum):
+    """What the far side said after it was sent."""
+
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRecorded:
+    """A receipt's row."""
+
+    channel: Channel
+    epoch: int
+    receipt: Receipt
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Time has passed: a deadline, an expiry, a lease, or nothing at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compensated:
+    """What could be undone was undone."""
+
+    retracted: frozenset[Channel] = frozenset()
+    not_undone: Mapping[Channel, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """A person wants it tried again."""
+
+    by: str
+    window_seconds: float
+
+
+Occurrence = Routed | AttemptRecorded | ReceiptRecorded | Looked | Compensated | Replayed

@@ -1,0 +1,187 @@
+"""The saga as records: what is known of one notification, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.errors import IllegalTransition
+from shared.statuses import (
+    DELIVERY_TRANSITIONS,
+    NOTIFICATION_TRANSITIONS,
+    UNDER_WAY,
+    Channel,
+    DeliveryStatus,
+    NotificationStatus,
+    OutcomeKind,
+)
+
+MAX_TAKEOVERS = 3
+"""So many expired leases, and nobody can say any more whether the provider has it."""
+
+
+class OnAmbiguous(StrEnum):
+    """What to do when the provider may have taken it."""
+
+    RESEND = "resend"  # try again: at least once
+    HOLD = "hold"  # never twice: it ends unknown, for a person to decide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The workflow as it was when the notification was routed, pinned for its whole life.
+
+    `steps` are the channels that can be used, in order; `passed` says why the others cannot.
+    """
+
+    category: str = "general"
+    template: str = "plain"
+    steps: tuple[Channel, ...] = ()
+    passed: Mapping[str, str] = field(default_factory=dict)
+    retry_seconds: tuple[float, ...] = (2, 4, 8)
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    unless_delivered_within_seconds: Mapping[Channel, float] = field(default_factory=dict)
+
+    @property
+    def max_tries(self) -> int:
+        """Count the first call and its repetitions."""
+        return 1 + len(self.retry_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One channel of the saga.
+
+    `attempt` numbers the calls of this epoch, `tries` counts those that are used up: a throttled one is not.
+    `outcome` is recorded and not yet folded. By `deadline` it must be delivered, else the next channel follows.
+    """
+
+    channel: Channel
+    status: DeliveryStatus
+    position: int = 0
+    epoch: int = 0
+    attempt: int = 1
+    tries: int = 0
+    deferrals: int = 0
+    takeovers: int = 0
+    due_at: datetime | None = None
+    lease_until: datetime | None = None
+    token: UUID | None = None
+    outcome: OutcomeKind | None = None
+    deadline: datetime | None = None
+    reason: str = ""
+
+    def to(self, status: DeliveryStatus, reason: str, **changes: object) -> Delivery:
+        """Move to another status, with the reason.
+
+        Raises:
+            IllegalTransition: the table does not allow it.
+        """
+        if status is not self.status and status not in DELIVERY_TRANSITIONS[self.status]:
+            raise IllegalTransition(f"delivery {self.status} -> {status}")
+        return replace(self, status=status, reason=reason, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saga:
+    """One event for one user, with its deliveries of every epoch (one row a channel)."""
+
+    id: UUID
+    tenant: str
+    status: NotificationStatus
+    created_at: datetime
+    expires_at: datetime
+    reason: str = ""
+    epoch: int = 0
+    version: int = 0
+    send_at: datetime | None = None
+    next_look_at: datetime | None = None
+    looks: int = 0
+    traceparent: str | None = None
+    plan: Plan = field(default_factory=Plan)
+    deliveries: tuple[Delivery, ...] = ()
+
+    def to(self, status: NotificationStatus, reason: str) -> Saga:
+        """Move to another status, with the reason.
+
+        Raises:
+            IllegalTransition: the table does not allow it.
+        """
+        if status is self.status:
+            return self
+        if status not in NOTIFICATION_TRANSITIONS[self.status]:
+            raise IllegalTransition(f"notification {self.status} -> {status}")
+        return replace(self, status=status, reason=reason)
+
+    def delivery(self, channel: Channel | None) -> Delivery | None:
+        """Find the delivery of a channel."""
+        return next((delivery for delivery in self.deliveries if delivery.channel is channel), None)
+
+    def current(self) -> list[Delivery]:
+        """List the deliveries of this epoch."""
+        return [delivery for delivery in self.deliveries if delivery.epoch == self.epoch]
+
+    def with_delivery(self, changed: Delivery) -> Saga:
+        """Put a delivery in the place of its channel's former one."""
+        others = tuple(delivery for delivery in self.deliveries if delivery.channel is not changed.channel)
+        return replace(self, deliveries=(*others, changed))
+
+    def without_pending(self, reason: str, keep: Channel | None = None) -> Saga:
+        """Cancel every delivery that is still under way, except one."""
+        saga = self
+        for delivery in self.deliveries:
+            if delivery.status in UNDER_WAY and delivery.channel is not keep:
+                saga = saga.with_delivery(delivery.to(DeliveryStatus.CANCELLED, reason, outcome=None))
+        return saga
+
+
+class What(StrEnum):
+    """What a line of the timeline tells."""
+
+    ACCEPTED = "accepted"
+    ROUTED = "routed"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    RETRYING = "retrying"
+    DEFERRED = "deferred"
+    CHANNEL_FAILED = "channel_failed"
+    WITHHELD = "withheld"  # the person does not want it, or the address is suppressed
+    AMBIGUOUS = "ambiguous"
+    FALLING_BACK = "falling_back"
+    GIVING_UP = "giving_up"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    COMPENSATED = "compensated"
+    NOT_UNDONE = "not_undone"
+    FAILED = "failed"
+    REPLAYED = "replayed"
+    CANCELLED = "cancelled"
+    REPUBLISHED = "republished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the timeline: what was decided, on which channel, and why. Never an address or a body."""
+
+    what: What
+    why: str
+    channel: Channel | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What `decide` found: the saga as it is now, and the lines that explain it. No entries means no change."""
+
+    saga: Saga
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether anything must be written."""
+        return bool(self.entries)
