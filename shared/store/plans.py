@@ -1,0 +1,46 @@
+"""The plan of a saga as the notification's row keeps it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.saga import OnAmbiguous, Plan
+from shared.statuses import Channel
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """Write a plan; what has its default is left out."""
+    document: dict[str, Any] = {"steps": [step.value for step in plan.steps], "max_tries": plan.max_tries}
+    fresh = Plan()
+    if plan.category != fresh.category:
+        document["category"] = plan.category
+    if plan.template != fresh.template:
+        document["template"] = plan.template
+    if plan.passed:
+        document["passed"] = dict(plan.passed)
+    if plan.retry_seconds != fresh.retry_seconds:
+        document["retry_seconds"] = list(plan.retry_seconds)
+    if plan.on_ambiguous is not fresh.on_ambiguous:
+        document["on_ambiguous"] = plan.on_ambiguous.value
+    if plan.unless_delivered_within_seconds:
+        document["unless_delivered_within_seconds"] = {
+            channel.value: seconds for channel, seconds in plan.unless_delivered_within_seconds.items()
+        }
+    return document
+
+
+def from_json(document: dict[str, Any] | None) -> Plan:
+    """Read a plan; a notification that is not routed yet has the default."""
+    if not document:
+        return Plan()
+    fresh = Plan()
+    within = document.get("unless_delivered_within_seconds", {})
+    return Plan(
+        category=document.get("category", fresh.category),
+        template=document.get("template", fresh.template),
+        steps=tuple(Channel(step) for step in document["steps"]),
+        passed=document.get("passed", {}),
+        retry_seconds=tuple(document.get("retry_seconds", fresh.retry_seconds)),
+        on_ambiguous=OnAmbiguous(document.get("on_ambiguous", fresh.on_ambiguous)),
+        unless_delivered_within_seconds={Channel(channel): seconds for channel, seconds in within.items()},
+    )

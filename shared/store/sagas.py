@@ -1,0 +1,307 @@
+"""Sagas by the set: lock them in id order, read what they need, write what was decided, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from shared.saga import AttemptRecorded, Decision, Delivery, Entry, Receipt, ReceiptRecorded, Saga, next_look
+from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.store import plans
+from shared.store.database import Connection, Database
+
+_NOTIFICATION = """
+    id, tenant, status, reason, epoch, version, created_at, expires_at, send_at, next_look_at, looks, traceparent,
+    plan, clock_timestamp()
+"""
+_LOCK = f"SELECT {_NOTIFICATION} FROM notifications WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
+_LOCK_DUE = f"""
+SELECT {_NOTIFICATION} FROM notifications WHERE next_look_at <= clock_timestamp()
+ORDER BY next_look_at LIMIT %b FOR UPDATE SKIP LOCKED
+"""  # noqa: S608
+_DELIVERIES = """
+SELECT notification_id, channel, status, position, epoch, attempt, tries, deferrals, takeovers, due_at, lease_until,
+       token, outcome, deadline, reason
+FROM deliveries WHERE notification_id = ANY(%b) ORDER BY notification_id, channel FOR UPDATE
+"""
+_ATTEMPTS = """
+SELECT a.notification_id, a.token, a.channel, a.epoch, a.attempt, a.outcome, a.code, a.reason, a.retry_after_seconds,
+       a.withheld
+FROM unnest(%b::uuid[], %b::uuid[]) AS w(notification_id, token) JOIN attempts a USING (notification_id, token)
+"""
+_RECEIPTS = """
+SELECT notification_id, channel, epoch, receipt, reason FROM receipts
+WHERE notification_id = ANY(%b) ORDER BY notification_id, created_at
+"""
+_SAVE = """
+WITH changed AS (
+    UPDATE notifications n
+    SET status = s.status, reason = s.reason, epoch = s.epoch, version = n.version + 1, expires_at = s.expires_at,
+        plan = COALESCE(s.plan, n.plan), updated_at = clock_timestamp(),
+        next_look_at = s.next_look_at, looks = s.looks
+    FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::jsonb[], %b::timestamptz[],
+                %b::smallint[]) AS s(id, status, reason, epoch, expires_at, plan, next_look_at, looks)
+    WHERE n.id = s.id
+), told AS (
+    INSERT INTO timeline (notification_id, entries)
+    SELECT * FROM unnest(%b::uuid[], %b::jsonb[])
+)
+INSERT INTO deliveries AS d (notification_id, channel, tenant, status, position, epoch, attempt, tries, deferrals,
+                             takeovers, due_at, lease_until, outcome, deadline, content, reason)
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::smallint[], %b::int[], %b::int[], %b::int[],
+                     %b::int[], %b::int[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::timestamptz[],
+                     %b::jsonb[], %b::text[])
+ON CONFLICT (notification_id, channel) DO UPDATE
+SET status = EXCLUDED.status, position = EXCLUDED.position, epoch = EXCLUDED.epoch, attempt = EXCLUDED.attempt,
+    tries = EXCLUDED.tries, deferrals = EXCLUDED.deferrals, takeovers = EXCLUDED.takeovers, due_at = EXCLUDED.due_at,
+    lease_until = EXCLUDED.lease_until, outcome = EXCLUDED.outcome, deadline = EXCLUDED.deadline,
+    content = CASE WHEN EXCLUDED.content = 'null' THEN d.content ELSE EXCLUDED.content END,
+    token = CASE WHEN EXCLUDED.epoch = d.epoch THEN d.token END,
+    reason = EXCLUDED.reason, updated_at = clock_timestamp()
+"""
+_TOUCH = """
+UPDATE notifications n SET next_look_at = s.next_look_at, looks = s.looks
+FROM unnest(%b::uuid[], %b::timestamptz[], %b::smallint[]) AS s(id, next_look_at, looks) WHERE n.id = s.id
+"""
+_RESOLVE = """
+UPDATE dead_letters SET status = 'resolved', settled_at = clock_timestamp(), settled_by = 'late success'
+WHERE notification_id = ANY(%b) AND status = 'open'
+"""
+
+
+@dataclass(slots=True)
+class Change:
+    """What became of one locked saga, and the rendered content of the deliveries that are new in it."""
+
+    before: Saga
+    after: Saga
+    entries: list[Entry] = field(default_factory=list)
+    contents: dict[Channel, dict[str, Any]] = field(default_factory=dict)
+
+    def take(self, decision: Decision) -> bool:
+        """Note a decision; return whether it changed anything."""
+        self.after = decision.saga
+        self.entries.extend(decision.entries)
+        return decision.changed
+
+    def touched(self) -> list[Delivery]:
+        """List the deliveries that differ from what is stored."""
+        stored = {delivery.channel: delivery for delivery in self.before.deliveries}
+        return [delivery for delivery in self.after.deliveries if stored.get(delivery.channel) != delivery]
+
+    def queued(self) -> list[Channel]:
+        """List the channels that need a content: a delivery, or an epoch of it, that did not exist before."""
+        stored = {(delivery.channel, delivery.epoch) for delivery in self.before.deliveries}
+        return [d.channel for d in self.touched() if (d.channel, d.epoch) not in stored]
+
+
+class SagaSet:
+    """The rows that one transaction has locked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.now: datetime = datetime.max
+
+    async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Change]:
+        """Lock sagas in id order."""
+        return await self._load(_LOCK, (sorted(set(ids)),))
+
+    async def lock_due(self, limit: int) -> dict[UUID, Change]:
+        """Lock the sagas that must be looked at, oldest first, leaving those that somebody else holds."""
+        return await self._load(_LOCK_DUE, (limit,))
+
+    async def _load(self, statement: str, values: Sequence[Any]) -> dict[UUID, Change]:
+        rows = await (await self.connection.execute(statement, values)).fetchall()
+        if not rows:
+            return {}
+        self.now = rows[-1][-1]
+        ids = sorted(row[0] for row in rows)
+        deliveries: dict[UUID, list[Delivery]] = {}
+        if any(row[12] is not None for row in rows):  # the others are not routed, so they have none
+            found = await (await self.connection.execute(_DELIVERIES, (ids,))).fetchall()
+            for row in found:
+                deliveries.setdefault(row[0], []).append(_delivery(row))
+        sagas = {row[0]: _saga(row, tuple(deliveries.get(row[0], ()))) for row in rows}
+        return {key: Change(before=saga, after=saga) for key, saga in sagas.items()}
+
+    async def attempts(self, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], AttemptRecorded]:
+        """Read attempts by (notification, token). A token that nobody was given finds nothing."""
+        if not pairs:
+            return {}
+        values = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        rows = await (await self.connection.execute(_ATTEMPTS, values)).fetchall()
+        return {(row[0], row[1]): _attempt(row) for row in rows}
+
+    async def receipts(self, ids: Sequence[UUID]) -> dict[UUID, list[ReceiptRecorded]]:
+        """Read the receipts of notifications, oldest first."""
+        found: dict[UUID, list[ReceiptRecorded]] = {}
+        if ids:
+            for row in await (await self.connection.execute(_RECEIPTS, (list(ids),))).fetchall():
+                receipt = ReceiptRecorded(channel=Channel(row[1]), epoch=row[2], receipt=Receipt(row[3]), reason=row[4])
+                found.setdefault(row[0], []).append(receipt)
+        return found
+
+    async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
+        """Write what changed: versions + 1, deliveries, timeline; and when the sweep must look next."""
+        written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id)
+        if written:
+            await self.connection.execute(_SAVE, self._columns(written, looked=looked))
+        late = [c.before.id for c in written if _is_resolved(c)]
+        if late:
+            await self.connection.execute(_RESOLVE, (late,))
+        rest = [change for change in changes if looked and not change.entries]
+        if rest:
+            rows = [(c.before.id, next_look(c.after, self.now, c.before.looks), c.before.looks + 1) for c in rest]
+            await self.connection.execute(_TOUCH, [list(column) for column in zip(*sorted(rows), strict=True)])
+
+    def _columns(self, changes: Sequence[Change], *, looked: bool) -> list[list[Any]]:
+        sagas = [change.after for change in changes]
+        deliveries = [(change, delivery) for change in changes for delivery in change.touched()]
+        looks = [self._look(change, looked=looked) for change in changes]
+        return [
+            [saga.id for saga in sagas],
+            [saga.status.value for saga in sagas],
+            [saga.reason for saga in sagas],
+            [saga.epoch for saga in sagas],
+            [saga.expires_at for saga in sagas],
+            [_plan(change) for change in changes],
+            [look for look, _ in looks],
+            [count for _, count in looks],
+            [saga.id for saga in sagas],
+            [Jsonb([_line(entry) for entry in change.entries]) for change in changes],
+            *_delivery_columns(deliveries),
+        ]
+
+    def _look(self, change: Change, *, looked: bool) -> tuple[datetime | None, int]:
+        before, after = change.before, change.after
+        wanted = next_look(after, self.now)
+        kept = before.next_look_at
+        if wanted is None or kept is None or looked or not self.now < kept <= wanted:
+            return wanted, 0
+        return kept, before.looks  # an unchanged time keeps the row's index entry: a HOT update
+
+
+class Sagas:
+    """The room of orchestrate, compensate, sweep and replay."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SagaSet]:
+        """Open a transaction over a set of sagas.
+
+        Raises:
+            DatabaseUnavailable: something that passes; nothing was written, or the outcome is unknown.
+        """
+        async with self._database.transaction() as connection:
+            yield SagaSet(connection)
+
+    async def hasten(self) -> int:
+        """Let the sweep look soon at everything under way: the broker has lost what it held."""
+        return await self._database.run(
+            "UPDATE notifications SET looks = 0, next_look_at = clock_timestamp() + random() * interval '10 seconds'"
+            " WHERE next_look_at > clock_timestamp() + interval '10 seconds' AND status <> 'scheduled'"
+        )
+
+
+def _saga(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
+    return Saga(
+        id=row[0],
+        tenant=row[1],
+        status=NotificationStatus(row[2]),
+        reason=row[3],
+        epoch=row[4],
+        version=row[5],
+        created_at=row[6],
+        expires_at=row[7],
+        send_at=row[8],
+        next_look_at=row[9],
+        looks=row[10],
+        traceparent=row[11],
+        plan=plans.from_json(row[12]),
+        deliveries=deliveries,
+    )
+
+
+def _delivery(row: TupleRow) -> Delivery:
+    return Delivery(
+        channel=Channel(row[1]),
+        status=DeliveryStatus(row[2]),
+        position=row[3],
+        epoch=row[4],
+        attempt=row[5],
+        tries=row[6],
+        deferrals=row[7],
+        takeovers=row[8],
+        due_at=row[9],
+        lease_until=row[10],
+        token=row[11],
+        outcome=OutcomeKind(row[12]) if row[12] else None,
+        deadline=row[13],
+        reason=row[14],
+    )
+
+
+def _attempt(row: TupleRow) -> AttemptRecorded:
+    return AttemptRecorded(
+        channel=Channel(row[2]),
+        epoch=row[3],
+        attempt=row[4],
+        token=row[1],
+        outcome=OutcomeKind(row[5]),
+        code=row[6],
+        reason=row[7],
+        retry_after_seconds=row[8],
+        withheld=row[9],
+    )
+
+
+def _delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[list[Any]]:
+    rows = [
+        (
+            change.after.id,
+            d.channel.value,
+            change.after.tenant,
+            d.status.value,
+            d.position,
+            d.epoch,
+            d.attempt,
+            d.tries,
+            d.deferrals,
+            d.takeovers,
+            d.due_at,
+            d.lease_until,
+            d.outcome.value if d.outcome else None,
+            d.deadline,
+            Jsonb(change.contents.get(d.channel)),
+            d.reason,
+        )
+        for change, d in deliveries
+    ]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(16)]
+
+
+def _plan(change: Change) -> Jsonb | None:
+    return Jsonb(plans.to_json(change.after.plan)) if change.after.plan is not change.before.plan else None
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    line: dict[str, Any] = {"what": entry.what.value, "why": entry.why}
+    if entry.channel:
+        line["channel"] = entry.channel.value
+    if entry.detail:
+        line["detail"] = dict(entry.detail)
+    return line
+
+
+def _is_resolved(change: Change) -> bool:
+    buried = (NotificationStatus.FAILED, NotificationStatus.UNKNOWN)
+    return change.before.status in buried and change.after.status is NotificationStatus.SENT

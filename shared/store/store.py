@@ -1,0 +1,42 @@
+"""All rooms of the store over one database."""
+
+from __future__ import annotations
+
+from shared.store.breakers import OPEN_SECONDS, Breakers
+from shared.store.claims import Claims
+from shared.store.database import Database
+from shared.store.dead_letters import DeadLetters
+from shared.store.directory import Directory
+from shared.store.gauges import Gauges
+from shared.store.inbox import Inbox
+from shared.store.intake import Intake
+from shared.store.sagas import Sagas
+from shared.store.views import Views
+
+
+class Store:
+    """The door to Postgres: nobody else speaks SQL."""
+
+    def __init__(self, url: str, *, pool_max: int = 10, breaker_open_seconds: float = OPEN_SECONDS) -> None:
+        self.database = Database(url, max_size=pool_max)
+        self.intake = Intake(self.database)
+        self.sagas = Sagas(self.database)
+        self.claims = Claims(self.database)
+        self.breakers = Breakers(self.database, open_seconds=breaker_open_seconds)
+        self.dead_letters = DeadLetters(self.database)
+        self.directory = Directory(self.database)
+        self.gauges = Gauges(self.database)
+        self.inbox = Inbox(self.database)
+        self.views = Views(self.database)
+
+    async def open(self, *, patience_seconds: float = 60) -> None:
+        """Connect, waiting for the database if it is not up yet."""
+        await self.database.open(patience_seconds=patience_seconds)
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self.database.close()
+
+    async def is_ready(self) -> bool:
+        """Tell whether the database answers."""
+        return bool(await self.database.fetch("SELECT 1"))
