@@ -1,0 +1,88 @@
+"""Fold occurrences into locked sagas and write them: what orchestrate and the sweep do in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from shared.ids import delivery_key
+from shared.rendering import RenderingFailed, render, title_of
+from shared.saga import Owed, Routed, Saga, Why, owed
+from shared.statuses import Channel, NotificationStatus
+from shared.store.dead_letters import bury
+from shared.store.directory import Facts, facts
+from shared.store.sagas import Change, SagaSet
+from shared.workflows import DEFAULT, Workflow
+
+
+def route(known: Facts, served: frozenset[Channel]) -> Routed:
+    """Make the occurrence of routing out of the facts. A workflow that does not read is as none, with the default."""
+    workflow = read_workflow(known.workflow)
+    obstacles = {channel: Why.NOT_CONFIGURED for channel in Channel if channel not in served}
+    if Why.UNKNOWN_USER in known.obstacles.values():
+        obstacles = {}  # says more than a channel that is missing
+    obstacles = {**known.obstacles, **obstacles}
+    return Routed(
+        plan=workflow.plan(),
+        wanted=workflow.wanted(known.preferred),
+        obstacles=obstacles,
+        preferred=known.preferred,
+    )
+
+
+def read_workflow(definition: Mapping[str, Any] | None) -> Workflow:
+    """Read a stored workflow."""
+    if not definition:
+        return DEFAULT
+    try:
+        return Workflow.model_validate(definition)
+    except ValidationError:  # written by a newer version: deliver rather than fail
+        return DEFAULT
+
+
+async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Facts], *, looked: bool = False) -> None:
+    """Render what is newly queued, write every change, and bury what nobody can decide but a person."""
+    unread = [change.before.id for change in changes if change.queued() and change.before.id not in known]
+    known |= await facts(sagas.connection, unread)
+    for change in changes:
+        for channel in change.queued():
+            change.contents[channel] = content(change.after, channel, known[change.before.id])
+    await sagas.save(changes, looked=looked)
+    await bury(sagas.connection, "unknown", "orchestrate", [c.after for c in changes if _ended_unknown(c)])
+
+
+def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, str]:
+    """Put the event into words for a channel; what cannot be rendered says so, and the attempt fails for good."""
+    variables = {
+        **known.data,
+        "event_type": known.event_type,
+        "title": title_of(known.event_type),
+        "user_id": known.user_id,
+        "user_name": known.user_name,
+    }
+    try:
+        words = render(saga.plan.template, channel, variables)
+    except RenderingFailed as broken:
+        words = {"unrenderable": str(broken)}
+    return {**words, "event_type": known.event_type, "key": str(delivery_key(saga.id, channel.value, saga.epoch))}
+
+
+def owed_after(change: Change, sagas: SagaSet) -> list[Owed]:
+    """List what to publish for a change: for what it touched; for a copy of finished work, all that is still owed."""
+    items = owed(change.after, sagas.now)
+    if not change.entries or change.after.status is not change.before.status:
+        return items
+    touched = {delivery.channel for delivery in change.touched()}
+    return [item for item in items if getattr(item, "channel", None) in touched]
+
+
+def ended(changes: Iterable[Change]) -> list[NotificationStatus]:
+    """List the statuses that sagas have newly reached."""
+    return [c.after.status for c in changes if c.after.status is not c.before.status]
+
+
+def _ended_unknown(change: Change) -> bool:
+    return change.after.status is NotificationStatus.UNKNOWN and change.before.status is not NotificationStatus.UNKNOWN

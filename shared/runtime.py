@@ -1,0 +1,49 @@
+"""What a process holds while it runs: settings, the store, the broker, the metrics."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from shared.broker import Broker
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.store import Store
+from shared.store.migrating import migrate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Resources:
+    """The neighbours of every function in this process. Functions are stateless; this is all they share."""
+
+    settings: Settings
+    store: Store
+    broker: Broker
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @classmethod
+    async def open(cls, settings: Settings, broker: Broker, *, database_url: str) -> Resources:
+        """Migrate, connect to the database (waiting for it), and connect to the broker (not waiting for it).
+
+        Raises:
+            DatabaseUnavailable: it did not answer within a minute.
+        """
+        await migrate(database_url)
+        store = Store(database_url, pool_max=settings.database_pool_max)
+        await store.open()
+        resources = cls(settings=settings, store=store, broker=broker)
+        broker.on_loss = resources.on_loss
+        await broker.start()
+        return resources
+
+    async def on_loss(self) -> None:
+        """Publish again soon what is owed: the broker has lost what it held."""
+        count = await self.store.sagas.hasten()
+        log.warning("the broker lost its queues; what is owed is published again", extra={"count": count})
+
+    async def close(self) -> None:
+        """Let go, the broker first: its last acknowledgements belong to rows that are committed."""
+        await self.broker.stop()
+        await self.store.close()

@@ -1,0 +1,254 @@
+"""Make an ASGI app of a function's folder: its own routes, and /health, /health/ready and /metrics on every one.
+
+A triggered step runs on functions-framework's asyncio app, mounted in ours: the framework parses one CloudEvent as
+Knative sends it; a batch from the local sources enters the same frame without it (docs/decisions). Of the framework's
+answers only 200 and 503 leave this app: its 400 page repeats headers and body (measured).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import logging
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+from functions_framework import aio
+from pydantic import TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import strict_json
+from shared.errors import Garbage, Refused, Transient
+from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
+from shared.problems import ProblemAnswers, exception_handlers
+from shared.runtime import Resources
+from shared.step import DONE, LATER, Api, Frame, Step
+from shared.step.target import FRAME
+
+LARGEST_EVENT_BYTES = 1_048_576
+"""What is longer is kept up to here, as garbage: no step of ours writes such a thing."""
+
+Kind = Literal["cloudevents", "http"]
+
+_BATCH = TypeAdapter(list[Event])
+
+log = logging.getLogger(__name__)
+
+
+class App(Protocol):
+    """A function as an ASGI app, over resources that are open."""
+
+    name: str
+    kind: Kind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+    async def start(self) -> None:
+        """Begin what runs beside the requests."""
+
+    async def drain(self) -> None:
+        """Finish what is held, take no more."""
+
+
+def build(name: str, resources: Resources) -> App:
+    """Make the app of the function with this name.
+
+    Raises:
+        LookupError: there is no such function.
+    """
+    module = load(name)
+    definition: Step | Api = module.FUNCTION
+    if isinstance(definition, Step):
+        return StepApp(definition, module, resources)
+    return ApiApp(definition, resources)
+
+
+def load(name: str) -> ModuleType:
+    """Import the folder of a function.
+
+    Raises:
+        LookupError: there is no such function.
+    """
+    path = f"functions.{name.replace('-', '_')}.main"
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as missing:
+        if missing.name and path.startswith(missing.name):
+            raise LookupError(f"there is no function {name!r}") from None
+        raise
+
+
+class ApiApp:
+    """A function that clients call."""
+
+    kind: Kind = "http"
+
+    def __init__(self, definition: Api, resources: Resources) -> None:
+        self.name = definition.name
+        self._work = definition.open(resources)
+        self._app = _outer([*watching(resources), *self._work.routes])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._app(scope, receive, send)
+
+    async def start(self) -> None:
+        """Begin what runs beside the requests."""
+        await self._work.start()
+
+    async def drain(self) -> None:
+        """Finish what is held."""
+        await self._work.close()
+
+
+class StepApp:
+    """A triggered step."""
+
+    kind: Kind = "cloudevents"
+
+    def __init__(self, definition: Step, module: ModuleType, resources: Resources) -> None:
+        self.name = definition.name
+        work = definition.open(resources)
+        self._frame = Frame(definition.name, definition.takes, work, resources, by_sets=definition.by_sets)
+        self._framework = framework_app(module.__name__)
+        self._app = _outer([*watching(resources), Mount("/", app=self._take)])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._app(scope, receive, send)
+
+    async def start(self) -> None:
+        """Nothing runs beside the events."""
+
+    async def drain(self) -> None:
+        """Finish what is held, and answer 503 from now on."""
+        await self._frame.drain()
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if request.method != "POST":
+            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
+            return
+        body, is_whole = await _read(request)
+        content_type = request.headers.get("content-type", "")
+        if content_type.startswith(BATCH_CONTENT_TYPE):
+            response: Response = JSONResponse(await self._frame.take(read_batch(body)))
+        elif not is_whole:
+            response = await self._keep(body, "longer than any event of ours")
+        else:
+            response = await self._through_framework(scope, body)
+        await response(scope, receive, send)
+
+    async def _through_framework(self, scope: Scope, body: bytes) -> Response:
+        FRAME.set(self._frame)
+        answer = await ask(self._framework, scope, body)
+        if answer.status_code in (200, LATER):
+            return answer
+        if answer.status_code == 400:
+            return await self._keep(body, "no CloudEvent of ours")
+        log.error("the framework answered unexpectedly", extra={"function": self.name, "status": answer.status_code})
+        return Response(status_code=LATER, headers={"Retry-After": "1"})
+
+    async def _keep(self, body: bytes, reason: str) -> Response:
+        answers = await self._frame.take([Garbled(body, reason)])
+        headers = None if answers[0] == DONE else {"Retry-After": "1"}
+        return Response(status_code=answers[0], headers=headers)
+
+
+def read_batch(body: bytes) -> list[Event | Garbled]:
+    """Read a JSON array of events, all in one parse; if one of them is none of ours, one by one."""
+    try:
+        return list(_BATCH.validate_json(body))
+    except ValidationError:
+        return _read_one_by_one(body)
+
+
+def _read_one_by_one(body: bytes) -> list[Event | Garbled]:
+    try:
+        documents = strict_json.parse(body, max_bytes=len(body) + 1)
+    except Refused as refused:
+        return [Garbled(body, refused.detail)]
+    return [_read_one(document) for document in (documents if isinstance(documents, list) else [documents])]
+
+
+def _read_one(document: Any) -> Event | Garbled:
+    text = json.dumps(document).encode()
+    try:
+        return decode(text)
+    except Garbage as garbage:
+        return Garbled(text, str(garbage))
+
+
+@functools.cache
+def framework_app(module_name: str) -> ASGIApp:
+    """Make functions-framework's app of a module that is imported already: from the source it would run twice."""
+    module = importlib.import_module(module_name)
+    target = module_name.split(".")[-2]
+    make: Callable[..., ASGIApp] = aio.create_asgi_app_from_module
+    return make(target, module.__file__, "cloudevent", module, None)
+
+
+async def ask(app: ASGIApp, scope: Scope, body: bytes) -> Response:
+    """Call an ASGI app with a body that was read already, and keep its answer."""
+    answer = Response()
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return requests.pop() if requests else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answer.status_code = message["status"]
+            retry = [value for name, value in message.get("headers", ()) if name.lower() == b"retry-after"]
+            if retry:
+                answer.headers["Retry-After"] = retry[0].decode("latin-1")
+
+    await app({**scope, "path": "/", "raw_path": b"/", "root_path": ""}, receive, send)
+    return answer
+
+
+def watching(resources: Resources) -> list[BaseRoute]:
+    """List the routes by which a function is watched."""
+
+    async def metrics(request: Request) -> Response:
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        return Response(resources.metrics.render(), headers={"content-type": content_type})
+
+    async def alive(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        parts = {"database": await _answers(resources), "broker": resources.broker.is_ready}
+        # The broker is disposable: without it the intake still keeps, so a function is ready with Postgres alone.
+        status = "ok" if all(parts.values()) else "degraded" if parts["database"] else "unavailable"
+        return JSONResponse({"status": status, **parts}, status_code=200 if parts["database"] else 503)
+
+    return [Route("/metrics", metrics), Route("/health/ready", ready), Route("/health", alive)]
+
+
+async def _answers(resources: Resources) -> bool:
+    try:
+        return await resources.store.is_ready()
+    except Transient:
+        return False
+
+
+async def _read(request: Request) -> tuple[bytes, bool]:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_EVENT_BYTES and not request.headers.get("content-type", "").startswith(BATCH_CONTENT_TYPE):
+            return b"".join(chunks)[:LARGEST_EVENT_BYTES], False
+    return b"".join(chunks), True
+
+
+def _outer(routes: list[BaseRoute]) -> ASGIApp:
+    return ProblemAnswers(Starlette(routes=routes, exception_handlers=exception_handlers()))

@@ -1,0 +1,82 @@
+"""How a function's folder says what it is. `shared/serve.py` turns it into an ASGI app."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from shared.broker.topology import commands
+from shared.events import Event, EventType
+from shared.outcomes import Provider
+from shared.runtime import Resources
+from shared.statuses import Channel
+from shared.step.answers import Done, Work
+from shared.step.delivering import Delivering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A triggered function: what it takes, and its work over sets."""
+
+    name: str
+    takes: frozenset[EventType]
+    open: Callable[[Resources], Work]
+    by_sets: bool = True
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """A function that clients call over HTTP, at its own full paths."""
+
+    name: str
+    open: Callable[[Resources], ApiWork]
+
+
+class ApiWork:
+    """The routes of an API function, and what it must finish before the process ends."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self.routes = list(routes)
+
+    async def start(self) -> None:
+        """Begin what runs beside the requests."""
+
+    async def close(self) -> None:
+        """Finish it."""
+
+
+class SetWork:
+    """Work that is one function over a set: commit, and return what is owed for each event."""
+
+    def __init__(self, resources: Resources, handle: HandleSet) -> None:
+        self._resources = resources
+        self._handle = handle
+
+    async def __call__(self, events: Sequence[Event]) -> Sequence[Done | Exception]:
+        """Work on a set."""
+        return await self._handle(self._resources, events)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+HandleSet = Callable[[Resources, Sequence[Event]], Awaitable[Sequence[Done | Exception]]]
+
+
+def over_sets(name: str, takes: set[EventType], handle: HandleSet) -> Step:
+    """Define a step whose work is one transaction over a set."""
+    return Step(name=name, takes=frozenset(takes), open=lambda resources: SetWork(resources, handle))
+
+
+def delivery(name: str, channel: Channel, provider: Callable[[Resources], Provider]) -> Step:
+    """Define a deliver step: everything but the call to the provider is the frame's."""
+    return Step(
+        name=name,
+        takes=frozenset({EventType.DELIVERY_REQUESTED}),
+        open=lambda resources: Delivering(name, channel, provider(resources), resources),
+        by_sets=False,
+        queue=commands(channel),
+    )
