@@ -1,0 +1,1 @@
+"""RabbitMQ's definitions, generated from the one table of queues and exchanges."""

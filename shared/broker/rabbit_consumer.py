@@ -1,0 +1,221 @@
+"""Consume a work queue: what arrived together is handed over together, and settled together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import takewhile
+
+from pika import BasicProperties
+from pika.exceptions import AMQPError
+from pika.spec import Basic
+
+from shared.broker.protocol import OnMessages
+from shared.broker.rabbit_channel import NOT_FOUND, ChannelLost, ConsumerCancelled, KeptChannel, OpenChannel
+from shared.broker.rabbit_connection import SupervisedConnection
+from shared.errors import BrokerUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class RabbitReceived:
+    """One message in hand, tied to the channel that it came by: on a later one its tag means another message."""
+
+    __slots__ = ("_desk", "_tag", "body", "content_type", "message_id", "queue", "redelivered")
+
+    def __init__(self, desk: Desk, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+        self._desk = desk
+        self._tag: int = method.delivery_tag
+        self.queue = desk.queue
+        self.message_id: str = properties.message_id or ""
+        self.content_type: str = properties.content_type or ""
+        self.body = body
+        self.redelivered: bool = method.redelivered
+
+    def acknowledge(self) -> None:
+        """The outcome is durable."""
+        self._desk.settle(self._tag, is_done=True)
+
+    def reject(self) -> None:
+        """The step could not run: it comes back by way of `events.retry`."""
+        self._desk.settle(self._tag, is_done=False)
+
+
+class Desk:
+    """What is in hand from one channel. Settlements are told to the broker once per turn of the loop."""
+
+    def __init__(self, queue: str, channel: OpenChannel, on_messages: OnMessages) -> None:
+        self.queue = queue
+        self.channel = channel
+        self._on_messages = on_messages
+        self._is_open = True
+        self._arrived: list[RabbitReceived] = []
+        self._in_hand: dict[int, bool | None] = {}  # by tag, in order; None until settled
+        self._settled: list[int] = []
+        self.is_empty = asyncio.Event()
+        self.is_empty.set()
+
+    def take(self, _channel: object, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+        """Take one delivery from the channel."""
+        if not self._is_open:  # cancelled: somebody else may have it at once
+            self._tell(self.channel.raw.basic_nack, method.delivery_tag, requeue=True)
+            return
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        received = RabbitReceived(self, method, properties, body)
+        self._arrived.append(received)
+        self._in_hand[received._tag] = None
+        self.is_empty.clear()
+
+    def settle(self, tag: int, *, is_done: bool) -> None:
+        """Note how one message is to be settled; nothing happens for one that is settled, or on a lost channel."""
+        if self._in_hand.get(tag, False) is not None:
+            return
+        self._in_hand[tag] = is_done
+        if not self._settled:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._settled.append(tag)
+
+    def close(self) -> None:
+        """Take no more; what arrived and was not handed over goes back at once."""
+        self._is_open = False
+        for received in self._arrived:
+            del self._in_hand[received._tag]
+            self._tell(self.channel.raw.basic_nack, received._tag, requeue=True)
+        self._arrived.clear()
+        self._note_emptiness()
+
+    def abandon(self) -> None:
+        """Forget what is in hand: the channel is lost, and the broker delivers all of it again."""
+        self._is_open = False
+        self._arrived.clear()
+        self._settled.clear()
+        self._in_hand.clear()
+        self.is_empty.set()
+
+    def flush(self) -> None:
+        """Tell the broker: rejections first, so that one acknowledgement may then cover everything before it."""
+        settled, self._settled = self._settled, []
+        acknowledged = []
+        for tag in settled:
+            if self._in_hand[tag]:
+                acknowledged.append(tag)
+            else:
+                del self._in_hand[tag]
+                self._tell(self.channel.raw.basic_reject, tag, requeue=False)
+        covered = list(takewhile(self._in_hand.get, self._in_hand)) if acknowledged else []
+        if covered:
+            self._tell(self.channel.raw.basic_ack, covered[-1], multiple=True)
+        for tag in covered:
+            del self._in_hand[tag]
+        for tag in acknowledged:
+            if self._in_hand.pop(tag, None):
+                self._tell(self.channel.raw.basic_ack, tag)
+        self._note_emptiness()
+
+    def _hand_over(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return
+        try:
+            self._on_messages(arrived)
+        except Exception:  # a bug of ours; the messages come back until it is mended
+            log.exception("messages could not be handed over", extra={"queue": self.queue, "count": len(arrived)})
+            for received in arrived:
+                received.reject()
+
+    def _note_emptiness(self) -> None:
+        if not self._in_hand:
+            self.is_empty.set()
+
+    def _tell(self, settle: Callable[..., None], tag: int, **how: bool) -> None:
+        if self.channel.raw.is_open:
+            try:
+                settle(tag, **how)
+            except AMQPError:  # the line is going down: the broker delivers again
+                log.debug("a settlement came too late", extra={"queue": self.queue})
+
+
+class RabbitSubscription:
+    """A consumer that lives across reconnections until cancelled."""
+
+    def __init__(
+        self,
+        connection: SupervisedConnection,
+        queue: str,
+        on_messages: OnMessages,
+        prefetch: int,
+        suspect: Callable[[str], None],
+    ) -> None:
+        self._queue = queue
+        self._on_messages = on_messages
+        self._prefetch = prefetch
+        self._suspect = suspect
+        self._desk: Desk | None = None
+        self._consumer_tag = ""
+        self._is_cancelled = False
+        self._letting_go: asyncio.Task[None] | None = None
+        self._channel = KeptChannel(connection, self._prepare, self._lost)
+
+    async def wait_ready(self, timeout_seconds: float) -> None:
+        """Wait until messages can come, at most so long."""
+        await self._channel.wait_ready(timeout_seconds)
+
+    async def cancel(self, settle_seconds: float) -> None:
+        """Take no more. What is in hand may be settled for so long; then it is delivered again."""
+        if self._is_cancelled:
+            return
+        self._is_cancelled = True
+        if self._desk and self._channel.current:
+            self._desk.close()
+            await self._tell_broker(self._channel.current)
+        self._letting_go = asyncio.create_task(self._let_go(settle_seconds))
+
+    async def close(self) -> None:
+        """Tell the broker what was settled, and end at once."""
+        self._is_cancelled = True
+        if self._letting_go:
+            self._letting_go.cancel()
+            await asyncio.wait({self._letting_go})
+        if self._desk:
+            self._desk.flush()
+        await self._channel.close()
+
+    async def _tell_broker(self, channel: OpenChannel) -> None:
+        try:
+            await channel.call(channel.raw.basic_cancel, consumer_tag=self._consumer_tag)
+        except BrokerUnavailable:
+            log.debug("the consumer was gone already", extra={"queue": self._queue})
+
+    async def _let_go(self, settle_seconds: float) -> None:
+        if self._desk:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(settle_seconds):
+                    await self._desk.is_empty.wait()
+        await self._channel.close()
+
+    async def _prepare(self, channel: OpenChannel) -> None:
+        if self._is_cancelled:
+            raise BrokerUnavailable("cancelled")
+        desk = Desk(self._queue, channel, self._on_messages)
+        self._desk = desk
+        self._consumer_tag = f"carillon-{id(desk):x}"
+        await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
+        await channel.call(
+            channel.raw.basic_consume,
+            queue=self._queue,
+            on_message_callback=desk.take,
+            consumer_tag=self._consumer_tag,
+        )
+
+    async def _lost(self, reason: BrokerUnavailable) -> None:
+        if self._desk:
+            self._desk.abandon()
+        if isinstance(reason, ConsumerCancelled):
+            self._suspect("the broker cancelled a consumer")
+        elif isinstance(reason, ChannelLost) and reason.code == NOT_FOUND:
+            self._suspect("a queue is missing")
+        elif isinstance(reason, ChannelLost) and reason.code:
+            log.warning("lost a channel", extra={"queue": self._queue, "code": reason.code})

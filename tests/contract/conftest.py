@@ -1,0 +1,42 @@
+"""The brokers that pass one contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from infrastructure.local.rabbitmq import find_broker
+from shared.broker import Broker
+from shared.broker.in_process import InProcessBroker
+from shared.broker.rabbit import RabbitBroker
+from tests.contract.clean_slate import SOON_SECONDS, delete_all_queues, hurried_queues
+
+IN_PROCESS, RABBIT = "in process", "rabbitmq"
+
+
+@pytest.fixture(scope="session")
+def rabbit_url() -> Iterator[str]:
+    """A real RabbitMQ. Where there is none, every test that needs it fails with the remedy."""
+    found = find_broker()
+    yield found.url
+    found.release()
+
+
+@pytest.fixture(params=[IN_PROCESS, pytest.param(RABBIT, marks=pytest.mark.rabbit)])
+def make_broker(request: pytest.FixtureRequest) -> Callable[[], Broker]:
+    """A way to make one broker of each kind, both in a hurry."""
+    if request.param == IN_PROCESS:
+        return lambda: InProcessBroker(retry_after_seconds=SOON_SECONDS, settle_seconds=SOON_SECONDS)
+    url: str = request.getfixturevalue("rabbit_url")
+    delete_all_queues(url)
+    return lambda: RabbitBroker(url, queues=hurried_queues, settle_seconds=SOON_SECONDS)
+
+
+@pytest.fixture
+async def broker(make_broker: Callable[[], Broker]) -> AsyncIterator[Broker]:
+    """A started broker that holds nothing."""
+    broker = make_broker()
+    await broker.start()
+    yield broker
+    await broker.stop()
