@@ -113,7 +113,9 @@ class Frame:
             count = await self._resources.store.dead_letters.count_failure(self.name, item.id)
         except CarillonError:
             return LATER
-        return await self._keep(item, f"{type(failure).__name__}, {count} times") if count >= POISON_LIMIT else LATER
+        if count < POISON_LIMIT:
+            return LATER
+        return await self._keep(item, f"{type(failure).__name__}, {POISON_LIMIT} times")  # if it comes again: kept once
 
     async def _keep(self, item: Event | Garbled, reason: str) -> int:
         """Keep what no step can use as a dead letter, with its bytes."""

@@ -1,0 +1,87 @@
+"""The intake's HTTP face."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.ingest.accepting import Acceptance, Accepted
+from functions.ingest.requests import read
+from shared import cloudevents
+from shared.auth import Keys
+from shared.errors import Refused
+from shared.headers import lowered
+from shared.problems import problem
+from shared.requests import read_body
+from shared.runtime import Resources
+from shared.step import ApiWork
+from shared.strict_json import MAX_BYTES
+
+
+class IngestApi(ApiWork):
+    """POST /events and the status of what was posted."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._keys = Keys(resources.settings)
+        self._acceptance = Acceptance(resources)
+        super().__init__(
+            [
+                Route("/events", self.post_events, methods=["POST"]),
+                Route("/api/v1/notifications/{id}", self.get_notification),
+            ]
+        )
+
+    async def post_events(self, request: Request) -> Response:
+        """Accept one event, or a CloudEvents batch. 202 means kept."""
+        tenant = self._keys.tenant(request.headers)
+        headers = lowered(request.headers)
+        is_batch = cloudevents.mode(headers) is cloudevents.Mode.BATCHED
+        body = await read_body(request, cloudevents.MAX_BATCH_BYTES if is_batch else MAX_BYTES)
+        answers = await self._acceptance.accept(read(headers, body, tenant=tenant))
+        if is_batch:
+            return _json(202, {"results": [_one_of_many(answer) for answer in answers]})
+        answer = answers[0]
+        if isinstance(answer, Refused):
+            raise answer
+        return _json(202, _document(answer))
+
+    async def get_notification(self, request: Request) -> Response:
+        """Show a notification with its deliveries, attempts and timeline."""
+        tenant = self._keys.tenant(request.headers)
+        document = await self._resources.store.views.notification(tenant, _id(request.path_params["id"]))
+        if document is None:
+            raise _unknown()
+        return _json(200, document)
+
+    async def close(self) -> None:
+        """Announce what was accepted."""
+        await self._acceptance.close()
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise _unknown() from None
+
+
+def _unknown() -> Refused:
+    return Refused(404, "Not found", "There is no notification with this id.")
+
+
+def _document(answer: Accepted) -> dict[str, Any]:
+    return {"id": str(answer.id), "status": answer.status}
+
+
+def _one_of_many(answer: Accepted | Refused) -> dict[str, Any]:
+    return {"problem": problem(answer)} if isinstance(answer, Refused) else _document(answer)
+
+
+def _json(status: int, document: dict[str, Any]) -> Response:
+    return Response(json.dumps(document), status_code=status, media_type="application/json")
