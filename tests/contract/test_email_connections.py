@@ -1,0 +1,82 @@
+"""The connections of the e-mail provider: few, kept, and let go in time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.contract.mail_server import ACCEPTED, client, letter, other_server, sandbox, until
+
+
+async def test_many_mails_share_few_connections() -> None:
+    async with sandbox() as server, client(server.url, connections=3) as provider:
+        outcomes = await asyncio.gather(*[provider.send(letter()) for _ in range(60)])
+
+        assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
+        assert len(server.mailbox) == 60
+        assert server.connections_opened == 3
+
+
+async def test_a_refusal_leaves_the_connection_in_use() -> None:
+    async with sandbox() as server, client(server.url) as provider:
+        for name in ("refused", "ada", "full", "fails-9", "tempfail", "ada"):
+            await provider.send(letter(f"{name}@example.test"))
+
+        assert server.connections_opened == 1
+
+
+async def test_a_connection_is_replaced_after_a_hundred_mails() -> None:
+    async with sandbox() as server, client(server.url) as provider:
+        for _ in range(101):
+            await provider.send(letter())
+
+        assert len(server.mailbox) == 101
+        assert server.connections_opened == 2
+
+
+async def test_a_session_that_the_server_ends_between_two_mails_costs_no_attempt() -> None:
+    async with sandbox(mails_per_connection=2) as server, client(server.url) as provider:
+        outcomes = [await provider.send(letter()) for _ in range(5)]
+
+        assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
+        assert server.connections_opened == 3
+
+
+async def test_a_connection_that_died_in_the_pool_costs_no_attempt() -> None:
+    """The server hangs up after each mail, at the moment when the next one begins."""
+
+    async def one_mail_each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        await reader.readuntil(b"\r\n.\r\n")
+        writer.write(b"250 kept\r\n")
+        await reader.readline()
+
+    async with other_server(one_mail_each) as url, client(url) as provider:
+        outcomes = [await provider.send(letter()) for _ in range(3)]
+
+        assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
+
+
+async def test_closing_says_goodbye_to_every_connection() -> None:
+    async with sandbox() as server:
+        async with client(server.url, connections=3) as provider:
+            await asyncio.gather(*[provider.send(letter()) for _ in range(3)])
+        await until(lambda: not server.sessions)
+
+        assert server.connections_opened == 3
+
+
+async def test_a_cancelled_attempt_cuts_its_connection() -> None:
+    async with sandbox() as server, client(server.url) as provider:
+        sending = asyncio.create_task(provider.send(letter("hang@example.test")))
+        await until(lambda: bool(server.sessions))
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        await until(lambda: not server.sessions)
+
+        assert (await provider.send(letter())).kind is ACCEPTED
