@@ -1,0 +1,13 @@
+"""Show dead letters, and start them over.
+
+takes   GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters/{id}/replay
+gives   notification.accepted
+status  failed | unknown -> pending
+"""
+
+from __future__ import annotations
+
+from functions.console.api import ConsoleApi
+from shared.step import Api
+
+FUNCTION = Api(name="console", open=ConsoleApi)

@@ -1,0 +1,13 @@
+"""Know the people and the rules: users and workflows.
+
+takes   PUT and GET /users/{id}, PUT and GET /workflows/{event_type}
+gives   nothing
+status  none
+"""
+
+from __future__ import annotations
+
+from functions.directory.api import DirectoryApi
+from shared.step import Api
+
+FUNCTION = Api(name="directory", open=DirectoryApi)

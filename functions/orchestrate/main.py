@@ -1,0 +1,31 @@
+"""Route what was accepted, and fold what came of it.
+
+takes   notification.accepted | delivery.succeeded | delivery.failed | receipt.recorded | notification.due
+gives   delivery.requested | compensation.requested
+status  pending -> queued -> sent | compensating | skipped | expired | unknown
+"""
+
+from __future__ import annotations
+
+from cloudevents.http import CloudEvent
+
+from functions.orchestrate.saga_set import orchestrate_set
+from shared.events import EventType
+from shared.step import answer, over_sets
+
+FUNCTION = over_sets(
+    "orchestrate",
+    {
+        EventType.NOTIFICATION_ACCEPTED,
+        EventType.DELIVERY_SUCCEEDED,
+        EventType.DELIVERY_FAILED,
+        EventType.RECEIPT_RECORDED,
+        EventType.NOTIFICATION_DUE,
+    },
+    orchestrate_set,
+)
+
+
+async def orchestrate(event: CloudEvent) -> None:
+    """Take one event from functions-framework."""
+    await answer(event)

@@ -1,0 +1,93 @@
+"""One transaction over the sagas of a set of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.channels import SERVED
+from shared.events import Event, EventType
+from shared.folding import ended, owed_after, route, settle
+from shared.outbox import messages
+from shared.runtime import Resources
+from shared.saga import AttemptRecorded, Looked, Occurrence, ReceiptRecorded, decide
+from shared.statuses import NotificationStatus
+from shared.step import Done
+from shared.store.directory import Facts, facts
+from shared.store.sagas import Change, SagaSet
+
+SOURCE = "orchestrate"
+RESULTS = frozenset({EventType.DELIVERY_SUCCEEDED, EventType.DELIVERY_FAILED})
+LOOKS = frozenset({EventType.RECEIPT_RECORDED, EventType.NOTIFICATION_DUE})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a set of events points at, read in its transaction."""
+
+    facts: dict[UUID, Facts]
+    attempts: Mapping[tuple[UUID, UUID], AttemptRecorded]
+    receipts: Mapping[UUID, list[ReceiptRecorded]]
+
+
+async def orchestrate_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
+    """Fold a set: lock in id order, decide in the order of arrival, write once per saga, say what is owed."""
+    ids = [event.data.notification_id for event in events if event.data.notification_id]
+    async with resources.store.sagas.transaction() as sagas:
+        changes = await sagas.lock(ids)
+        known = await _read(sagas, changes, events)
+        for event in events:
+            change = changes.get(event.data.notification_id) if event.data.notification_id else None
+            if change is not None:
+                _fold(resources, sagas, change, event, known)
+        await settle(sagas, list(changes.values()), known.facts)
+    for status in ended(changes.values()):
+        resources.metrics.ended.labels(status.value).inc()
+    return _owed(changes, sagas, events)
+
+
+async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence[Event]) -> Known:
+    pending = [key for key, change in changes.items() if change.before.status is NotificationStatus.PENDING]
+    pairs = [
+        (event.data.notification_id, event.data.token)
+        for event in events
+        if event.type in RESULTS and event.data.notification_id and event.data.token
+    ]
+    looked_at = [event.data.notification_id for event in events if event.type in LOOKS]
+    return Known(
+        facts=await facts(sagas.connection, pending),
+        attempts=await sagas.attempts(pairs),
+        receipts=await sagas.receipts([key for key in looked_at if key]),
+    )
+
+
+def _fold(resources: Resources, sagas: SagaSet, change: Change, event: Event, known: Known) -> None:
+    for occurrence in _occurrences(resources, change, event, known):
+        change.take(decide(change.after, occurrence, sagas.now))
+
+
+def _occurrences(resources: Resources, change: Change, event: Event, known: Known) -> list[Occurrence]:
+    """Find what an event means: always a row of ours, never what the message says about it."""
+    key = change.before.id
+    if event.type is EventType.NOTIFICATION_ACCEPTED:
+        return [route(known.facts[key], SERVED)] if key in known.facts else []
+    if event.type in RESULTS:
+        attempt = known.attempts.get((key, event.data.token)) if event.data.token else None
+        if attempt is None:
+            resources.metrics.unfounded.inc()
+        return [attempt] if attempt else []
+    return [*known.receipts.get(key, ()), Looked()]  # an acknowledgement counts before a deadline does
+
+
+def _owed(changes: Mapping[UUID, Change], sagas: SagaSet, events: Sequence[Event]) -> list[Done | Exception]:
+    """Give each saga's messages to the first of its events: they are published before any of them is answered."""
+    answers: list[Done | Exception] = []
+    last = {event.data.notification_id: place for place, event in enumerate(events)}
+    for place, event in enumerate(events):
+        change = changes.get(event.data.notification_id) if event.data.notification_id else None
+        if change is None or last[event.data.notification_id] != place:
+            answers.append(Done())
+            continue
+        answers.append(Done(messages(SOURCE, change.after, owed_after(change, sagas), sagas.now)))
+    return answers

@@ -1,0 +1,186 @@
+"""WebSockets over the inbox. The inbox is the truth; a hint only says when to look."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from functions.realtime.audience import Audience, Listener
+from shared import outbox, strict_json
+from shared.auth import Keys
+from shared.broker import Subscription
+from shared.errors import DatabaseUnavailable, Refused
+from shared.problems import problem
+from shared.runtime import Resources
+from shared.step import ApiWork
+from shared.store.inbox import Item
+
+SOURCE = "realtime"
+PAGE = 100
+LOOK_ANYWAY_SECONDS = 5.0
+"""A hint may be lost: so often every socket looks without one."""
+MAX_FRAME_BYTES = 16_384
+SLOW_READER = 1013
+BAD_FRAME = 1007
+SEND_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class RealtimeApi(ApiWork):
+    """The sockets of one process."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._keys = Keys(resources.settings)
+        self._audience = Audience()
+        self._hints: Subscription | None = None
+        super().__init__([WebSocketRoute("/ws/{user_id}", self.serve)])
+
+    async def start(self) -> None:
+        """Hear the hints."""
+        self._hints = await self._resources.broker.listen(self._on_hint)
+
+    async def close(self) -> None:
+        """Say good-bye to every socket; a client resumes elsewhere."""
+        if self._hints:
+            await self._hints.cancel()
+        await self._audience.dismiss()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one client until it leaves, is too slow, or this process ends."""
+        try:
+            tenant = self._keys.tenant(socket.headers)
+            cursor = _cursor(socket)
+        except Refused as refused:
+            await socket.send_denial_response(_denial(refused))
+            return
+        user_id = str(socket.path_params["user_id"])
+        if cursor is None:
+            cursor = await self._resources.store.inbox.last(tenant, user_id)
+        await socket.accept()
+        listener = Listener(tenant=tenant, user_id=user_id)
+        self._audience.add(listener)
+        self._resources.metrics.websockets.inc()
+        try:
+            await self._talk(socket, listener, cursor)
+        finally:
+            self._resources.metrics.websockets.dec()
+            self._audience.remove(listener)
+
+    async def _talk(self, socket: WebSocket, listener: Listener, cursor: int) -> None:
+        """Read and write side by side; the first that ends, ends both."""
+        tasks = {
+            asyncio.create_task(self._write(socket, listener, cursor)),
+            asyncio.create_task(self._read(socket, listener)),
+            asyncio.create_task(listener.dismissed.wait()),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        code = next((end for end in ended if isinstance(end, int) and not isinstance(end, bool)), 1001)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(code)
+
+    async def _write(self, socket: WebSocket, listener: Listener, cursor: int) -> int:
+        """Send what the inbox holds after the cursor, then wait for a hint; return the close code."""
+        while True:
+            listener.hinted.clear()
+            cursor, is_caught_up = await self._send_page(socket, listener, cursor)
+            if is_caught_up is None:
+                return SLOW_READER
+            if is_caught_up:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(listener.hinted.wait(), LOOK_ANYWAY_SECONDS)
+
+    async def _send_page(self, socket: WebSocket, listener: Listener, cursor: int) -> tuple[int, bool | None]:
+        """Send a page; return the new cursor, and whether there is no more (None: the reader is too slow)."""
+        try:
+            items = await self._resources.store.inbox.since(listener.tenant, listener.user_id, cursor, PAGE)
+        except DatabaseUnavailable:
+            return cursor, True
+        for item in items:
+            try:
+                await asyncio.wait_for(socket.send_text(frame(item)), SEND_SECONDS)
+            except TimeoutError:
+                return cursor, None
+            cursor = item.cursor
+        return cursor, len(items) < PAGE
+
+    async def _read(self, socket: WebSocket, listener: Listener) -> int:
+        """Take acknowledgements; return the close code when the client leaves or talks nonsense."""
+        while True:
+            try:
+                text = await socket.receive_text()
+            except (WebSocketDisconnect, KeyError):
+                return 1000
+            ids = acknowledged(text)
+            if ids is None:
+                return BAD_FRAME
+            try:
+                await self._acknowledge(listener, ids)
+            except DatabaseUnavailable:
+                return SLOW_READER  # it is not noted: the client acknowledges again after it has resumed
+
+    async def _acknowledge(self, listener: Listener, ids: Iterable[UUID]) -> None:
+        noted = await self._resources.store.inbox.acknowledge(listener.tenant, listener.user_id, list(ids))
+        messages = [outbox.receipt(SOURCE, outbox.About(key, listener.tenant, epoch)) for key, epoch in noted]
+        if messages:
+            await self._resources.broker.publish(messages)  # what is refused, the sweep folds
+
+    def _on_hint(self, body: bytes) -> None:
+        try:
+            hint = json.loads(body)
+            self._audience.hint(str(hint["tenant"]), str(hint["user_id"]))
+        except (ValueError, KeyError, TypeError):
+            log.warning("a hint that is none")
+
+
+def frame(item: Item) -> str:
+    """Write an inbox item as a client gets it."""
+    document = {
+        "type": "notification",
+        "id": str(item.notification_id),
+        "cursor": item.cursor,
+        "created_at": item.created_at.isoformat(timespec="milliseconds"),
+        **item.content,
+    }
+    return json.dumps(document)
+
+
+def acknowledged(text: str) -> list[UUID] | None:
+    """Read the ids of an acknowledgement: {"type": "ack", "id": …} or {"ids": […]}; None when it is none."""
+    try:
+        document: Any = strict_json.parse(text.encode(), MAX_FRAME_BYTES)
+        if not isinstance(document, dict) or document.get("type") not in ("ack", "ping"):
+            return None
+        ids = document.get("ids") or ([document["id"]] if "id" in document else [])
+        return [UUID(key) for key in ids][:PAGE]
+    except (Refused, ValueError, AttributeError, TypeError, UnicodeEncodeError):
+        return None
+
+
+def _cursor(socket: HTTPConnection) -> int | None:
+    text = socket.query_params.get("since")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Refused(422, "Invalid cursor", "It must be a whole number, 0 for everything kept.", field="since")
+    return int(text)
+
+
+def _denial(refused: Refused) -> Response:
+    return JSONResponse(problem(refused), status_code=refused.status, media_type="application/problem+json")

@@ -1,0 +1,48 @@
+"""One look after the other over what is due, a bounded set each, until a set is not full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.broker import Message
+from shared.events import Event
+from shared.folding import ended, settle
+from shared.outbox import messages
+from shared.runtime import Resources
+from shared.saga import Looked, decide, due_now, owed
+from shared.step import Done
+
+SOURCE = "sweep"
+LARGEST_SET = 1_000
+MOST_SETS = 20
+"""A tick takes seconds at most; what is left waits for the next one."""
+
+
+async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
+    """Sweep once for all the ticks of a set."""
+    for _ in range(MOST_SETS):
+        outgoing, size = await _look(resources)
+        refused = [r for r in await resources.broker.publish(outgoing) if r is not None] if outgoing else []
+        resources.metrics.republished.inc(len(outgoing) - len(refused))
+        if size < LARGEST_SET or refused:  # what was refused is owed still: the next look comes by itself
+            break
+    ceiling = resources.settings.intake_backlog_max + 1
+    resources.metrics.backlog.set(await resources.store.gauges.count_backlog(ceiling))
+    return [Done() for _ in events]
+
+
+async def _look(resources: Resources) -> tuple[list[Message], int]:
+    """Decide for one set, and say when to look again, in one transaction."""
+    async with resources.store.sagas.transaction() as sagas:
+        changes = list((await sagas.lock_due(LARGEST_SET)).values())
+        receipts = await sagas.receipts([change.before.id for change in changes if change.before.deliveries])
+        for change in changes:  # an acknowledgement whose event was lost counts before its deadline does
+            for occurrence in (*receipts.get(change.before.id, ()), Looked()):
+                change.take(decide(change.after, occurrence, sagas.now))
+        await settle(sagas, changes, {}, looked=True)
+    for status in ended(changes):
+        resources.metrics.ended.labels(status.value).inc()
+    outgoing = []
+    for change in changes:
+        outgoing += messages(SOURCE, change.after, due_now(owed(change.after, sagas.now), sagas.now), sagas.now)
+    return outgoing, len(changes)

@@ -1,0 +1,21 @@
+"""Look at what is due, overdue, expired, or whose lease ran out, and publish what is owed.
+
+takes   a tick
+gives   notification.accepted | delivery.requested | delivery.succeeded | delivery.failed | compensation.requested
+status  scheduled -> pending; pending | queued -> expired; sent -> queued (not acknowledged in time)
+"""
+
+from __future__ import annotations
+
+from cloudevents.http import CloudEvent
+
+from functions.sweep.looking import sweep_set
+from shared.events import EventType
+from shared.step import answer, over_sets
+
+FUNCTION = over_sets("sweep", {EventType.TICK}, sweep_set)
+
+
+async def sweep(event: CloudEvent) -> None:
+    """Take one tick from functions-framework."""
+    await answer(event)
