@@ -1,0 +1,73 @@
+"""A whole Carillon of one's own for a while: another process, a free port, a database that is thrown away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from infrastructure.local.postgres_account import make_temporary_directory
+from shared.errors import Transient
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+READY = "Carillon is ready: "
+FOREIGN = ("DATABASE_URL", "AMQP_URL", "SMTP_URL", "API_KEYS", "HOST", "PORT", "REDIS_URL")
+"""Settings of the caller that would make the instance anything but private."""
+
+
+class InstanceNotReady(Transient):
+    """It did not start in time, or ended."""
+
+
+@asynccontextmanager
+async def private_instance(**settings: str) -> AsyncIterator[str]:
+    """Start one, give its address, and end it.
+
+    Raises:
+        InstanceNotReady: it did not start; the last lines of its log are in the message.
+    """
+    folder = make_temporary_directory("carillon-private-")
+    environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    environment |= {"DATA_DIR": str(folder / "data"), "LOG_LEVEL": "WARNING", **settings}
+    command = [sys.executable, "-m", "infrastructure.local.cli", "up", "--port", "0"]
+    log = (folder / "log").open("wb")
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True
+    )
+    try:
+        yield await _address(process, folder / "log")
+    finally:
+        await _end(process)
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _address(process: asyncio.subprocess.Process, log: Path) -> str:
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while line := (await process.stdout.readline()).decode():
+                if line.startswith(READY):
+                    return line.removeprefix(READY).strip()
+    except TimeoutError:
+        pass
+    raise InstanceNotReady(f"the private instance did not start:\n{_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

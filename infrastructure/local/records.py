@@ -1,0 +1,86 @@
+"""What the manifests say, as records of the local runtime."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MAX_PARALLELISM = 1000
+
+_ISO_DURATION = re.compile(
+    r"^P(?=\d|T\d)(?:(?P<days>\d+(?:\.\d+)?)D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?$"
+)
+_SECONDS_PER = {"days": 86_400.0, "hours": 3_600.0, "minutes": 60.0, "seconds": 1.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One function. `concurrency` 0 means no limit; a public one may be reached by clients."""
+
+    name: str
+    concurrency: int = 0
+    timeout_seconds: int = 300
+    public: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSource:
+    """A RabbitmqSource: a work queue, and the function that its messages go to."""
+
+    name: str
+    queue: str
+    service: str
+    namespace: str = "default"
+    parallelism: int = 1
+    retry: int = 0
+    backoff_policy: str = "exponential"
+    backoff_seconds: float = 0.2
+
+    def wait_seconds(self, retry: int) -> float:
+        """Return the wait before a retry, counted from 1: the adapter's formula, so the first exponential one is 2x."""
+        factor = retry if self.backoff_policy == "linear" else 2**retry
+        return float(self.backoff_seconds * factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingSource:
+    """A tick: at every time of `schedule` the function gets an event with `data`, a JSON object."""
+
+    name: str
+    schedule: str
+    service: str
+    data: str = "{}"
+    namespace: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A path prefix of the public address; without methods it takes every one."""
+
+    prefix: str
+    service: str
+    methods: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """Everything that the folder says, in the order of its files."""
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+    queue_sources: tuple[QueueSource, ...] = ()
+    ping_sources: tuple[PingSource, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+def duration_seconds(text: str) -> float:
+    """Read an ISO-8601 duration of days and smaller units.
+
+    Raises:
+        ValueError: it is none. Knative accepts such a manifest, and its adapter then dies at the first retry.
+    """
+    found = _ISO_DURATION.match(text)
+    if not found:
+        raise ValueError(f"{text!r} is no ISO-8601 duration such as PT0.5S")
+    return sum(float(number) * _SECONDS_PER[unit] for unit, number in found.groupdict().items() if number)

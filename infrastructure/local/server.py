@@ -1,0 +1,129 @@
+"""Serve an ASGI application inside a loop that is ours: its start, its end and its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from infrastructure.local.targets import AsgiApp
+from shared.errors import Permanent
+
+DRAIN_SECONDS = 15
+BACKLOG = 2048
+FORCED = 130
+
+
+class PortTaken(Permanent):
+    """This address cannot be listened on: somebody else does, or it is not ours."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address first: a port that is taken is known before anything is started.
+
+    Raises:
+        PortTaken: it is, or it cannot be listened on.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as unknown:
+        raise PortTaken(f"HOST is {host}, which is no address here: {unknown.strerror}.") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as failure:
+        listener.close()
+        if failure.errno == errno.EADDRINUSE:
+            raise PortTaken(f"Port {port} on {host} is taken: stop what listens there, or set PORT.") from None
+        raise PortTaken(f"Cannot listen on port {port} of {host}: {failure.strerror}.") from None
+    return listener
+
+
+class _Quiet(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell when it answers."""
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `StopSignals`: more than HTTP has to end."""
+        yield
+
+
+class HttpServer:
+    """One application on one listening socket."""
+
+    def __init__(self, app: AsgiApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        self._server = _Quiet(config)
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._listener.getsockname()[1])
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        await self._server.is_up.wait()
+
+    async def stop(self) -> None:
+        """Take no more requests, and let those under way finish."""
+        self._server.should_exit = True
+        if self._task:
+            await self._task
+
+
+class StopSignals:
+    """The first Ctrl-C or SIGTERM asks to stop in order; a second one ends the process at once.
+
+    Before `wait` the first one cancels the task that starts things, so that a start that hangs can be given up.
+    """
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._starting = asyncio.current_task()
+
+    def __enter__(self) -> StopSignals:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._ask)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    async def wait(self) -> None:
+        """Return when asked to stop."""
+        self._starting = None
+        await self._asked.wait()
+
+    def _ask(self) -> None:
+        if self._asked.is_set():
+            os._exit(FORCED)  # what this process started ends with it
+        self._asked.set()
+        if self._starting:
+            self._starting.cancel()

@@ -1,0 +1,185 @@
+"""Run a RabbitmqSource on this machine, with the semantics that Knative's receive adapter has on a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import uuid4
+
+from pydantic_core import from_json
+
+from infrastructure.local.records import QueueSource
+from infrastructure.local.targets import NO_ANSWER, RETRIED_STATUSES, Target
+from shared.broker.protocol import Broker, Received, Subscription
+from shared.events import CONTENT_TYPE
+
+log = logging.getLogger("carillon.local.sources")
+
+MIN_PREFETCH = 100
+"""What Knative's adapter asks for, whatever `parallelism` says."""
+
+MAX_BATCH = 200
+DRAIN_SECONDS = 25.0
+
+
+class Verdict(StrEnum):
+    """What an answer means for a message."""
+
+    ACKNOWLEDGE = "acknowledge"  # the outcome is durable
+    RETRY = "retry"  # again after the back-off, in this process
+    REJECT = "reject"  # to the dead-letter exchange at once; it comes home from there
+
+
+def verdict(status: int) -> Verdict:
+    """Read an answer as the adapter does: only a few codes are tried again, a bare 500 is not."""
+    if 200 <= status < 300:
+        return Verdict.ACKNOWLEDGE
+    return Verdict.RETRY if status in RETRIED_STATUSES else Verdict.REJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message in hand, and the structured CloudEvent that it is or was wrapped into."""
+
+    received: Received
+    body: bytes
+    is_broken: bool
+
+
+class QueueRunner:
+    """Hand a queue's messages to a function, at most `parallelism` events at a time, and settle each by its answer.
+
+    What is there goes together, up to MAX_BATCH, without waiting for more or for batches under way.
+    """
+
+    def __init__(self, source: QueueSource, broker: Broker, target: Target) -> None:
+        self._source = source
+        self._broker = broker
+        self._target = target
+        self._waiting: deque[Held] = deque()
+        self._in_hand = 0
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._subscription: Subscription | None = None
+
+    async def start(self) -> None:
+        """Begin to consume."""
+        prefetch = max(MIN_PREFETCH, self._source.parallelism)
+        self._subscription = await self._broker.subscribe(self._source.queue, self._arrived, prefetch)
+
+    async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
+        """Take no more, and wait for what is under way. What was not assigned, or waits to be tried again, is left
+        unacknowledged: the broker delivers it again.
+        """
+        self._stopping.set()
+        if self._subscription:
+            await self._subscription.cancel()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=drain_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _arrived(self, messages: Sequence[Received]) -> None:
+        self._waiting.extend(_held(message, self._source) for message in messages)
+        self._spread()
+
+    def _spread(self) -> None:
+        while self._waiting and self._in_hand < self._source.parallelism and not self._stopping.is_set():
+            together = self._take(min(MAX_BATCH, self._source.parallelism - self._in_hand))
+            self._in_hand += len(together)
+            task = asyncio.create_task(self._run(together))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def _take(self, limit: int) -> list[Held]:
+        taken = [self._waiting.popleft()]
+        while len(taken) < limit and self._waiting and not (taken[0].is_broken or self._waiting[0].is_broken):
+            taken.append(self._waiting.popleft())
+        return taken
+
+    async def _run(self, together: list[Held]) -> None:
+        unsettled = together
+        try:
+            for retry in range(self._source.retry + 1):
+                if retry and not await self._back_off(self._source.wait_seconds(retry)):
+                    return
+                unsettled = await self._attempt(unsettled)
+                if not unsettled:
+                    return
+            self._reject(unsettled)
+            unsettled = []
+        finally:
+            self._in_hand -= len(unsettled)
+            self._spread()
+
+    async def _attempt(self, together: list[Held]) -> list[Held]:
+        """Deliver once. Return those that are to be tried again; the others are settled and no longer in hand."""
+        try:
+            statuses = await self._target.deliver([held.body for held in together])
+        except Exception:
+            log.exception("a delivery failed", extra={"queue": self._source.queue})
+            statuses = [NO_ANSWER] * len(together)
+        groups: dict[Verdict, list[Held]] = {kind: [] for kind in Verdict}
+        for held, status in zip(together, statuses, strict=True):
+            groups[verdict(status)].append(held)
+        for held in groups[Verdict.ACKNOWLEDGE]:
+            held.received.acknowledge()
+        self._in_hand -= len(groups[Verdict.ACKNOWLEDGE])
+        self._reject(groups[Verdict.REJECT])
+        self._spread()
+        return groups[Verdict.RETRY]
+
+    def _reject(self, together: list[Held]) -> None:
+        if not together:
+            return
+        for held in together:
+            held.received.reject()
+        self._in_hand -= len(together)
+        first = together[0].received.message_id
+        log.warning(
+            "messages go to the dead-letter exchange and come back",
+            extra={"queue": self._source.queue, "count": len(together), "event_id": first},
+        )
+
+    async def _back_off(self, seconds: float) -> bool:
+        """Wait; return False when this source was told to stop meanwhile."""
+        try:
+            await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+def _held(message: Received, source: QueueSource) -> Held:
+    if message.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
+        return Held(message, wrap_foreign(message, source), is_broken=False)
+    return Held(message, message.body, is_broken=not _is_object(message.body))
+
+
+def _is_object(body: bytes) -> bool:
+    """Tell whether a body can stand in an array of events without breaking it; about a microsecond."""
+    try:
+        return isinstance(from_json(body, allow_inf_nan=False), dict)
+    except ValueError:
+        return False
+
+
+def wrap_foreign(message: Received, source: QueueSource) -> bytes:
+    """Wrap what is no CloudEvent as the adapter does, so that the function can keep it with its bytes."""
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": message.message_id or str(uuid4()),
+            "source": f"/apis/v1/namespaces/{source.namespace}/rabbitmqsources/{source.name}#{source.queue}",
+            "type": "dev.knative.rabbitmq.event",
+            "datacontenttype": message.content_type or "application/octet-stream",
+            "data_base64": base64.b64encode(message.body).decode(),
+        }
+    ).encode()
