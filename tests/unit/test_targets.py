@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from infrastructure.local.targets import AsgiTarget, binary_mode
+
+
+def event(name: str) -> bytes:
+    return json.dumps({"specversion": "1.0", "id": name, "source": "test", "type": "test", "data": {"n": 1}}).encode()
+
+
+def function(handler: Callable[[Request], Awaitable[Response]]) -> AsgiTarget:
+    return AsgiTarget(Starlette(routes=[Route("/", handler, methods=["POST"])]), timeout_seconds=5)
+
+
+async def test_one_event_comes_as_knative_sends_it_and_several_come_together() -> None:
+    seen: list[tuple[str, Any]] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append((request.headers["content-type"], await request.json()))
+        return JSONResponse([204, 503]) if isinstance(seen[-1][1], list) else Response(status_code=204)
+
+    target = function(handler)
+    alone = await target.deliver([event("a")])
+    together = await target.deliver([event("a"), event("b")])
+
+    assert (alone, together) == ([204], [204, 503])
+    assert [content_type for content_type, _ in seen] == [
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+    ]
+    assert [one["id"] for one in seen[1][1]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("broken", [b'{"id": }', b'{"id":"x"},{"id":"y"}'])
+async def test_an_event_that_breaks_the_batch_does_not_change_the_others_fate(broken: bytes) -> None:
+    async def handler(request: Request) -> Response:
+        body = await request.body()
+        try:
+            known = json.loads(body)
+        except ValueError:
+            return Response(status_code=400)
+        return JSONResponse([204] * len(known)) if isinstance(known, list) else Response(status_code=204)
+
+    statuses = await function(handler).deliver([event("a"), broken, event("b")])
+
+    assert statuses == [204, 400, 204]
+
+
+async def test_a_function_that_is_busy_as_a_whole_is_busy_for_every_event() -> None:
+    asked: list[Request] = []
+
+    async def handler(request: Request) -> Response:
+        asked.append(request)
+        return Response(status_code=503)
+
+    statuses = await function(handler).deliver([event("a"), event("b")])
+
+    assert statuses == [503, 503]
+    assert len(asked) == 1
+
+
+async def test_a_function_that_does_not_answer_in_its_time_counts_as_a_gateway_timeout() -> None:
+    async def handler(_: Request) -> Response:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    target = AsgiTarget(Starlette(routes=[Route("/", handler, methods=["POST"])]), timeout_seconds=0.01)
+
+    assert await target.deliver([event("a")]) == [504]
+
+
+async def test_a_function_that_raises_counts_as_a_bare_500_and_the_log_does_not_repeat_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise ValueError("ada@example.test")
+
+    with caplog.at_level(logging.DEBUG):
+        statuses = await AsgiTarget(app).deliver([event("a")])
+
+    assert statuses == [500]
+    assert "ada@example.test" not in caplog.text
+
+
+def test_in_binary_mode_attributes_travel_as_headers_and_data_as_the_body() -> None:
+    body = b'{"specversion":"1.0","id":"a b%","source":"/\xc3\xa9","type":"t","n":7,"data":{"x":1}}'
+
+    headers, data = binary_mode(body)
+
+    assert dict(headers) == {
+        "ce-specversion": "1.0",
+        "ce-id": "a%20b%25",
+        "ce-source": "/%C3%A9",
+        "ce-type": "t",
+        "ce-n": "7",
+        "content-type": "application/json",
+    }
+    assert json.loads(data) == {"x": 1}
+
+
+@pytest.mark.parametrize("body", [b"nonsense", b"[]", b'{"data_base64": "a"}'])
+def test_what_is_no_event_is_handed_on_as_it_is(body: bytes) -> None:
+    assert binary_mode(body) == ([("content-type", "application/cloudevents+json")], body)
