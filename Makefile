@@ -1,0 +1,45 @@
+# Every target is one line of `infrastructure/bootstrap.py`, so it works without make too:
+#   sh infrastructure/bootstrap.sh run
+# PYTHON=/path/to/python3 chooses the Python, ARGS="..." goes to the last command of a target.
+
+.DEFAULT_GOAL := help
+BOOTSTRAP := sh infrastructure/bootstrap.sh
+
+.PHONY: help run demo test test-unit test-contract test-integration test-system check format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+run: ## Start everything on this machine, on http://localhost:8000; installs what it needs into .venv first
+	@$(BOOTSTRAP) run $(ARGS)
+
+demo: ## Tell the story of a handful of notifications on a private instance, and fail unless all of it happened
+	@$(BOOTSTRAP) demo $(ARGS)
+
+test: ## Run all tests, with everything they need
+	@$(BOOTSTRAP) test $(ARGS)
+
+test-unit: ## Run the tests that need nothing else running
+	@$(BOOTSTRAP) test-unit $(ARGS)
+
+test-contract: ## Run the tests of what is promised to others: manifests, interfaces, both brokers
+	@$(BOOTSTRAP) test-contract $(ARGS)
+
+test-integration: ## Run the tests against a real Postgres and a real RabbitMQ
+	@$(BOOTSTRAP) test-integration $(ARGS)
+
+test-system: ## Run the tests of whole processes, as a user starts them
+	@$(BOOTSTRAP) test-system $(ARGS)
+
+check: ## Look at style, types and architecture, and run the unit tests
+	@$(BOOTSTRAP) check $(ARGS)
+
+format: ## Put the code into the one form that check accepts
+	@$(BOOTSTRAP) format
+
+lock: ## Resolve pyproject.toml into infrastructure/requirements anew; needs uv, in .venv/bin or on the path
+	@$(BOOTSTRAP) lock
+
+clean: ## Remove what was built here; the data in .carillon stays
+	rm -rf .venv .tools build .mypy_cache .ruff_cache .import_linter_cache .hypothesis carillon.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
