@@ -41,7 +41,8 @@ class Resources:
     async def on_loss(self) -> None:
         """Publish again soon what is owed: the broker has lost what it held."""
         count = await self.store.sagas.hasten()
-        log.warning("the broker lost its queues; what is owed is published again", extra={"count": count})
+        if count:
+            log.warning("the broker lost what it held; what is owed is published again", extra={"count": count})
 
     async def close(self) -> None:
         """Let go, the broker first: its last acknowledgements belong to rows that are committed."""

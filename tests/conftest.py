@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from infrastructure.local.rabbitmq import find_programs, speaks_amqp
+from infrastructure.local.rabbitmq_packages import RabbitMQNotAvailable
 from shared.store import Store
 from shared.store.migrating import migrate
 from tests.postgres import PostgresForTests
@@ -37,3 +40,33 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+def _missing_rabbitmq() -> str | None:
+    """Say why there is no RabbitMQ for the tests here, or None if there is one."""
+    if os.environ.get("AMQP_URL") or speaks_amqp("127.0.0.1", 5672):
+        return None
+    try:
+        find_programs()
+    except RabbitMQNotAvailable as missing:
+        return str(missing)
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a RabbitMQ where there is none, and say so; with CI=true let it fail."""
+    needing = [item for item in items if item.get_closest_marker("rabbit")]
+    reason = _missing_rabbitmq() if needing and os.environ.get("CI") != "true" else None
+    if reason:
+        items[:] = [item for item in items if item not in needing]
+        config.hook.pytest_deselected(items=needing)
+        config.stash[NOT_RUN] = f"NOT RUN: {len(needing)} tests that need RabbitMQ: {reason}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Make what did not run the last line."""
+    if config.stash.get(NOT_RUN, ""):
+        print(config.stash[NOT_RUN], flush=True)
+
+
+NOT_RUN = pytest.StashKey[str]()

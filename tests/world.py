@@ -22,7 +22,7 @@ from shared.outcomes import Provider
 from shared.runtime import Resources
 from shared.saga import EventOwed, ResultOwed
 from shared.settings import Settings
-from shared.statuses import TERMINAL, Channel, NotificationStatus
+from shared.statuses import TERMINAL, Channel, NotificationStatus, OutcomeKind
 from shared.step import Frame, Step, delivery
 from shared.store import Store
 from shared.store.claims import Command
@@ -263,14 +263,31 @@ def first_command(notification: UUID, attempt: int = 1, epoch: int = 0) -> Comma
     return Command(notification, attempt, epoch)
 
 
-async def until_somebody_waits_for_a_lock(store: Store) -> None:
-    """Return when a statement waits for the rows of another transaction."""
+async def until_somebody_waits_for_a_lock(store: Store, *, how_many: int = 1) -> None:
+    """Return when statements wait for the rows of another transaction."""
     query = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(10):
-        while not await store.database.fetch(query):  # noqa: ASYNC110 - another session's state
+        while len(await store.database.fetch(query)) < how_many:  # noqa: ASYNC110 - another connection's state
             await asyncio.sleep(0.01)
 
 
 def lines(document: dict[str, Any], what: str) -> list[dict[str, Any]]:
     """Find the lines of a timeline that tell one thing."""
     return [line for line in document["timeline"] if line["what"] == what]
+
+
+STEPS_TO_FAILURE = [EVENTS, commands(Channel.EMAIL), RESULTS, commands(Channel.WEBSOCKET), RESULTS, COMPENSATIONS]
+"""The queues that a notification passes in a doomed world."""
+
+
+async def doomed(store: Store) -> World:
+    """Open a world in which both channels refuse for good."""
+    refusals = [OutcomeKind.PERMANENT] * 5
+    return await World(store, email=ScriptedProvider(*refusals), websocket=ScriptedProvider(*refusals)).settle_in()
+
+
+async def assert_it_failed_once(world: World, notification: UUID) -> None:
+    """Check that it has ended as it ends in a doomed world, and did no work twice."""
+    assert await world.status_of(notification) is NotificationStatus.FAILED
+    assert (len(world.mail.letters), await world.outcomes(notification)) == (1, ["permanent", "permanent"])
+    assert len(await world.dead_letters()) == 1

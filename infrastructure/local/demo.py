@@ -148,7 +148,7 @@ async def demo() -> None:
     Raises:
         DemoBroken: something that was told did not happen.
     """
-    async with private_instance() as url, _stage(url) as stage:
+    async with private_instance() as instance, _stage(instance.url) as stage:
         for name, address in PEOPLE.items():
             await stage.call("PUT", f"/users/{name}", {"name": name.capitalize(), "email": address})
         within = {"websocket": UNACKNOWLEDGED_SECONDS}

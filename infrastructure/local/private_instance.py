@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.local.postgres_account import make_temporary_directory
@@ -24,9 +25,17 @@ class InstanceNotReady(Transient):
     """It did not start in time, or ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One that runs: where it answers, and the process to strike."""
+
+    url: str
+    process: asyncio.subprocess.Process
+
+
 @asynccontextmanager
-async def private_instance(**settings: str) -> AsyncIterator[str]:
-    """Start one, give its address, and end it.
+async def private_instance(*options: str, **settings: str) -> AsyncIterator[Instance]:
+    """Start `carillon up` with these options and settings, and end it.
 
     Raises:
         InstanceNotReady: it did not start; the last lines of its log are in the message.
@@ -34,13 +43,13 @@ async def private_instance(**settings: str) -> AsyncIterator[str]:
     folder = make_temporary_directory("carillon-private-")
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     environment |= {"DATA_DIR": str(folder / "data"), "LOG_LEVEL": "WARNING", **settings}
-    command = [sys.executable, "-m", "infrastructure.local.cli", "up", "--port", "0"]
+    command = [sys.executable, "-m", "infrastructure.local.cli", "up", "--port", "0", *options]
     log = (folder / "log").open("wb")
     process = await asyncio.create_subprocess_exec(
         *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True
     )
     try:
-        yield await _address(process, folder / "log")
+        yield Instance(await _address(process, folder / "log"), process)
     finally:
         await _end(process)
         log.close()

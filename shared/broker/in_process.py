@@ -80,8 +80,9 @@ class InProcessBroker:
         self._is_started = False
 
     async def start(self) -> None:
-        """Take messages from now on."""
+        """Take messages from now on. Whatever an earlier process held is lost, so somebody may be owed something."""
         self._is_started = True
+        self._tell()
 
     async def stop(self) -> None:
         """Let go of everything."""
@@ -98,6 +99,9 @@ class InProcessBroker:
     def lose_everything(self) -> None:
         """Forget every message, as a broker does whose disk is gone, and say so. Subscriptions live on."""
         self._forget_everything()
+        self._tell()
+
+    def _tell(self) -> None:
         if self.on_loss:
             telling = asyncio.ensure_future(self.on_loss())
             self._telling.add(telling)

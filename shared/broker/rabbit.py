@@ -151,7 +151,10 @@ class RabbitBroker:
                 self._loss.suspect("queues were missing")
 
     async def _repair(self) -> None:
-        connection = self._publishing.current or self._consuming.current
+        # The publishing connection may itself be stuck on a queue that is gone.
+        connection = self._consuming.current or self._publishing.current
         if connection:
             async with self._declaring:
                 await self._topology.declare(connection)
+            for listener in self._listeners:
+                await listener.bind_again()

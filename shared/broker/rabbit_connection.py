@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, StreamLostError
 
 from shared.errors import BrokerUnavailable
 
@@ -105,6 +105,11 @@ class SupervisedConnection:
             async with asyncio.timeout(timeout_seconds):
                 await self._is_open.wait()
 
+    def cut(self) -> None:
+        """Drop a line that is up and yet does nothing; a new one follows."""
+        if self._current and self._current.is_open:
+            cut(self._current)
+
     def when_unblocked(self, tell: Callable[[], None]) -> None:
         """Have somebody told when the broker takes publishes again."""
         self._when_unblocked = tell
@@ -192,8 +197,13 @@ async def _close(connection: AsyncioConnection, closed: asyncio.Future[BaseExcep
     if not closed.done():
         await asyncio.wait({closed}, timeout=CLOSE_SECONDS)
     if not closed.done():
-        connection._adapter_disconnect_stream()  # pika has no public name for it
+        cut(connection)
         await asyncio.wait({closed}, timeout=CLOSE_SECONDS)
+
+
+def cut(connection: AsyncioConnection) -> None:
+    """Drop the line without a word: pika has no public name for it, and an orderly close waits for an answer."""
+    connection._terminate_stream(StreamLostError("cut by us"))
 
 
 def resolve(future: asyncio.Future[Result], result: Result) -> None:

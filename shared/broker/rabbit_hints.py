@@ -55,6 +55,7 @@ class HintListener:
 
     def __init__(self, connection: SupervisedConnection, on_hint: OnHint) -> None:
         self._on_hint = on_hint
+        self._queue = ""
         self._channel = KeptChannel(connection, self._prepare, _nothing_to_do)
 
     async def wait_ready(self, timeout_seconds: float) -> None:
@@ -65,11 +66,24 @@ class HintListener:
         """Hear no more."""
         await self._channel.close()
 
+    async def bind_again(self) -> None:
+        """Bind the queue to an exchange that was declared again: with the old one the binding went, unannounced.
+
+        Raises:
+            BrokerUnavailable: the channel or the connection is lost; the next channel binds by itself.
+        """
+        channel = self._channel.current
+        if channel:
+            await self._bind(channel)
+
     async def _prepare(self, channel: OpenChannel) -> None:
         declared = await channel.call(channel.raw.queue_declare, queue="", exclusive=True, auto_delete=True)
-        queue = declared.method.queue
-        await channel.call(channel.raw.queue_bind, queue=queue, exchange=topology.HINTS)
-        await channel.call(channel.raw.basic_consume, queue=queue, on_message_callback=self._hear, auto_ack=True)
+        self._queue = declared.method.queue
+        await self._bind(channel)
+        await channel.call(channel.raw.basic_consume, queue=self._queue, on_message_callback=self._hear, auto_ack=True)
+
+    async def _bind(self, channel: OpenChannel) -> None:
+        await channel.call(channel.raw.queue_bind, queue=self._queue, exchange=topology.HINTS)
 
     def _hear(self, _channel: object, _method: Basic.Deliver, _properties: BasicProperties, body: bytes) -> None:
         try:

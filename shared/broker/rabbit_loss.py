@@ -48,7 +48,7 @@ class LossWatch:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_SECONDS
         seen, is_whole = -1, False
-        while (seen != self._signs or not is_whole) and loop.time() < deadline:
+        while not is_whole or (seen != self._signs and loop.time() < deadline):
             seen = self._signs
             try:
                 await self._repair()

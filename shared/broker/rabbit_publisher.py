@@ -24,6 +24,7 @@ from shared.events import CONTENT_TYPE
 log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 5.0
+STUCK_SECONDS = 4.0
 MAX_IN_FLIGHT = 1000
 MAX_WAITING = 50_000
 PERSISTENT = 2
@@ -85,6 +86,7 @@ class Publisher:
         self._in_flight: dict[int, tuple[Batch, int]] = {}  # by delivery tag, in the order of sending
         self._returned: dict[tuple[str, str, str], int] = {}
         self._tag = 0
+        self._progress_at = 0.0  # the last confirm, or the first message sent after a lull
         self._is_stopping = False
         self._channel: KeptChannel | None = None
         connection.when_unblocked(self._pump)
@@ -115,7 +117,7 @@ class Publisher:
         batch = Batch(messages, loop.create_future())
         self._waiting.append(batch)
         self._waiting_count += len(messages)
-        timer = loop.call_later(DEADLINE_SECONDS, batch.refuse_rest, "not confirmed in time")
+        timer = loop.call_later(DEADLINE_SECONDS, self._expire, batch)
         try:
             self._pump()
             await batch.done
@@ -159,6 +161,18 @@ class Publisher:
         for batch, index in lost.values():
             batch.settle(index, PublishRefused(reason))
 
+    def _expire(self, batch: Batch) -> None:
+        """Refuse what was not confirmed in time, and leave a connection on which nothing is confirmed any more.
+
+        A publisher may wait for ever for the credit of a queue that was deleted (seen on 3.10); its heart goes on
+        beating, so nobody else would notice.
+        """
+        batch.refuse_rest("not confirmed in time")
+        is_stuck = self._in_flight and asyncio.get_running_loop().time() - self._progress_at >= STUCK_SECONDS
+        if is_stuck and not self._connection.is_blocked:
+            log.warning("no confirm for %s seconds: connecting anew", STUCK_SECONDS)
+            self._connection.cut()
+
     def _pump(self) -> None:
         """Send what waits, as far as the broker takes it."""
         channel = self._channel.current if self._channel else None
@@ -192,6 +206,8 @@ class Publisher:
                 log.exception("a message could not be written", extra={"queue": message.queue})
                 batch.settle(batch.next, PublishRefused("it could not be written"))
             else:
+                if not self._in_flight:
+                    self._progress_at = asyncio.get_running_loop().time()
                 self._tag += 1
                 self._in_flight[self._tag] = (batch, batch.next)
         batch.next += 1
@@ -203,6 +219,7 @@ class Publisher:
         self._suspect("a message found no queue")
 
     def _on_confirm(self, frame: Any) -> None:
+        self._progress_at = asyncio.get_running_loop().time()
         tag, refused = frame.method.delivery_tag, isinstance(frame.method, Basic.Nack)
         tags = list(takewhile(tag.__ge__, self._in_flight)) if frame.method.multiple else [tag]
         for each in tags:

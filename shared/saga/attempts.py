@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.saga.moves import give_way
+from shared.saga.moves import end_unsent, give_way
 from shared.saga.occurrences import AttemptRecorded
 from shared.saga.state import MAX_TAKEOVERS, Decision, Delivery, Entry, OnAmbiguous, Saga, What
 from shared.statuses import REACHED, DeliveryStatus, NotificationStatus, OutcomeKind
@@ -82,7 +82,7 @@ def _permanent(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: date
 
 
 def _ambiguous(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
-    may_resend = saga.plan.on_ambiguous is OnAmbiguous.RESEND
+    may_resend = saga.plan.on_ambiguous is OnAmbiguous.RESEND and saga.expires_at > now
     if may_resend and delivery.tries < saga.plan.max_tries and delivery.takeovers < MAX_TAKEOVERS:
         decision = _transient(saga, delivery, event, now)
         entry = Entry(what=What.AMBIGUOUS, channel=event.channel, why=_said(event), detail={"attempt": event.attempt})
@@ -90,10 +90,7 @@ def _ambiguous(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: date
     why = f"the provider may have taken it: {_said(event)}"
     saga = saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None))
     entry = Entry(what=What.AMBIGUOUS, channel=event.channel, why=why, detail={"attempt": event.attempt})
-    if may_resend:
-        return give_way(saga, why, (entry,))
-    end = Entry(what=What.UNKNOWN, why="the workflow says: never twice")
-    return Decision(saga=saga.to(N.UNKNOWN, why), entries=(entry, end))
+    return give_way(saga, why, (entry,)) if may_resend else end_unsent(saga, why, (entry,))
 
 
 _FOLDS: dict[OutcomeKind, Fold] = {

@@ -28,6 +28,9 @@ from shared.statuses import REACHED, TERMINAL, UNDER_WAY, Channel, DeliveryStatu
 
 N, D = NotificationStatus, DeliveryStatus
 
+PATIENCE_WITH_A_CLAIM = timedelta(minutes=10)
+"""So long after its expiry a claimed attempt may still tell how it ended; its function may be gone for good."""
+
 
 def decide(saga: Saga, occurrence: Occurrence, now: datetime) -> Decision:
     """Fold one occurrence into a saga. A copy of one that was folded before changes nothing."""
@@ -112,15 +115,17 @@ def _fall_back(saga: Saga, channel: Channel, now: datetime) -> Decision:
 
 
 def _try_to_expire(saga: Saga, now: datetime) -> Decision:
-    if any(_is_in_hand(delivery.lease_until, now) for delivery in saga.current() if delivery.status is D.SENDING):
-        return Decision(saga=saga)  # the call under way says how it ends
-    if any(delivery.status is D.SENDING for delivery in saga.current()):
-        return Decision(saga=saga)  # an outcome to fold, or a lease to take over, comes first
-    return expire(saga)
-
-
-def _is_in_hand(lease_until: datetime | None, now: datetime) -> bool:
-    return lease_until is not None and lease_until > now
+    """End it, unless a call under way, an outcome to fold, or a lease to take over says better how it ends."""
+    in_hand = [delivery for delivery in saga.current() if delivery.status is D.SENDING]
+    is_recorded = any(delivery.outcome is not None for delivery in in_hand)
+    if is_recorded or (in_hand and now < saga.expires_at + PATIENCE_WITH_A_CLAIM):
+        return Decision(saga=saga)
+    why = "nobody came back to say what became of the last attempt"
+    for delivery in in_hand:
+        saga = saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None))
+    entries = tuple(Entry(what=What.AMBIGUOUS, channel=delivery.channel, why=why) for delivery in in_hand)
+    decision = expire(saga)
+    return replace(decision, entries=(*entries, *decision.entries))
 
 
 def _on_compensated(saga: Saga, event: Compensated, now: datetime) -> Decision:

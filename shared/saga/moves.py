@@ -24,15 +24,16 @@ def give_way(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
     if rest:
         entry = Entry(what=What.ROUTED, channel=rest[0], why=f"next channel: {why}")
         return Decision(saga=queue(saga, rest[0], why), entries=(*entries, entry))
-    statuses = {delivery.status for delivery in saga.current()}
-    if statuses & UNDER_WAY:
+    if any(delivery.status in UNDER_WAY for delivery in saga.current()):
         return Decision(saga=saga, entries=entries)
+    return end_unsent(saga, why, entries)
+
+
+def end_unsent(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
+    """End without another try: sent if any channel was, else unknown, unwanted, or given up."""
+    statuses = {delivery.status for delivery in saga.current()}
     if statuses & REACHED:
         return Decision(saga=saga.to(N.SENT, why), entries=entries)
-    return _end_unsent(saga, why, entries, statuses)
-
-
-def _end_unsent(saga: Saga, why: str, entries: tuple[Entry, ...], statuses: set[DeliveryStatus]) -> Decision:
     if D.UNKNOWN in statuses:
         end = Entry(what=What.UNKNOWN, why=why)
         return Decision(saga=saga.to(N.UNKNOWN, why), entries=(*entries, end))
@@ -44,11 +45,14 @@ def _end_unsent(saga: Saga, why: str, entries: tuple[Entry, ...], statuses: set[
 
 
 def expire(saga: Saga) -> Decision:
-    """End what is too late to be of use. What was sent before stays sent."""
+    """End what is too late to be of use. What was sent stays sent, and what may have been sent stays unknown."""
     why = "it expired before a provider took it"
     saga = saga.without_pending(why)
-    status = N.SENT if any(d.status in REACHED for d in saga.current()) else N.EXPIRED
-    return Decision(saga=saga.to(status, why), entries=(Entry(what=What.EXPIRED, why=why),))
+    entry = Entry(what=What.EXPIRED, why=why)
+    statuses = {delivery.status for delivery in saga.current()}
+    if statuses & REACHED or D.UNKNOWN in statuses:
+        return end_unsent(saga, why, (entry,))
+    return Decision(saga=saga.to(N.EXPIRED, why), entries=(entry,))
 
 
 def start_over(saga: Saga, why: str, expires_at: datetime) -> Saga:

@@ -214,8 +214,7 @@ class Claims:
         found = {Command(row[0], row[-2], row[-1]): _claim(row) for row in answered}
         missing, leased = Claim(verdict=Verdict.MISSING), Claim(verdict=Verdict.LEASED)
         return [
-            found.get(command, missing) if first[command] == place else leased
-            for place, command in enumerate(commands)
+            found.get(command, missing) if first[command] == place else leased for place, command in enumerate(commands)
         ]
 
     async def record(self, channel: Channel, items: Sequence[Recorded]) -> None:

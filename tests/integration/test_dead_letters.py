@@ -72,9 +72,7 @@ async def test_another_tenant_neither_sees_nor_replays_it(world: World) -> None:
 async def test_ten_clicks_at_once_start_it_over_once(world: World) -> None:
     notification, letter = await failed(world)
 
-    clicks = await asyncio.gather(
-        *[world.store.dead_letters.replay(TENANT, letter, by="somebody") for _ in range(10)]
-    )
+    clicks = await asyncio.gather(*[world.store.dead_letters.replay(TENANT, letter, by="somebody") for _ in range(10)])
 
     started = [saga for saga in clicks if saga is not None]
     assert [(saga.epoch, saga.status) for saga in started] == [(1, NotificationStatus.PENDING)]

@@ -59,11 +59,16 @@ async def test_a_replay_is_a_new_message(store: Store) -> None:
 
 async def test_the_same_message_put_by_many_at_once_is_there_once(store: Store) -> None:
     key = uuid4()
+    await store.inbox.put([letter(uuid4())])
 
-    await asyncio.gather(*[store.inbox.put([letter(key), letter(uuid4())]) for _ in range(10)])
+    async with store.database.transaction() as slow:  # none of them sees the message of another when it begins
+        await slow.execute("SELECT FROM inbox_cursors FOR UPDATE")
+        puts = [asyncio.create_task(store.inbox.put([letter(key), letter(uuid4())])) for _ in range(5)]
+        await until_somebody_waits_for_a_lock(store, how_many=5)
+    await asyncio.gather(*puts)
 
     items = await store.inbox.since(TENANT, "1", 0)
-    assert len(items) == 11
+    assert len(items) == 7
     assert [item.notification_id for item in items].count(key) == 1
 
 

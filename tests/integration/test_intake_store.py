@@ -88,9 +88,7 @@ async def test_conflicting_bodies_at_once_leave_one_of_them_and_no_doubt_which(s
     assert words == {Kept.NEW: 1, Kept.KNOWN: 19, Kept.CONFLICT: 20}
 
 
-async def test_sets_in_opposite_orders_from_several_processes_never_deadlock(
-    store: Store, database_url: str
-) -> None:
+async def test_sets_in_opposite_orders_from_several_processes_never_deadlock(store: Store, database_url: str) -> None:
     other = Store(database_url)
     await other.open()
     forth = [order(number) for number in range(300)]

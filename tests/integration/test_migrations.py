@@ -82,9 +82,7 @@ async def test_a_database_that_never_comes_up_is_named_as_the_reason(tmp_path: P
         await migrate(f"postgresql://nobody@/postgres?host={tmp_path}", patience_seconds=0.2)
 
 
-async def test_an_applied_file_that_was_edited_is_refused(
-    empty_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_applied_file_that_was_edited_is_refused(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await migrate(empty_url)
     (name, sql), *rest = migrations()
 

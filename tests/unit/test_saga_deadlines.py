@@ -355,3 +355,24 @@ def test_a_copy_of_a_compensation_or_a_replay_changes_nothing(copies: Occurrence
     story.happens(copies)
 
     assert not story.happens(copies).changed
+
+
+def test_a_claim_whose_holder_never_comes_back_ends_unknown_long_after_the_expiry() -> None:
+    story = Story(EMAIL, saga=pending(expires_at=NOON + timedelta(seconds=10)))
+    story.claim()
+
+    story.look(after_seconds=120)
+    soon = story.saga.status
+    story.look(after_seconds=3600)
+
+    assert soon is NotificationStatus.QUEUED
+    assert story.saga.status is NotificationStatus.UNKNOWN
+
+
+def test_what_may_have_been_sent_is_unknown_and_not_expired() -> None:
+    story = Story(EMAIL, WEBSOCKET, saga=pending(expires_at=NOON + timedelta(seconds=60)), retry_seconds=())
+    story.ends(OutcomeKind.AMBIGUOUS)
+
+    story.look(after_seconds=3600)
+
+    assert story.saga.status is NotificationStatus.UNKNOWN

@@ -33,7 +33,7 @@ TABLES: list[tuple[str, Mapping[str, frozenset[str]]]] = [
 
 def in_the_database(noun: str) -> set[tuple[str, str]]:
     """Read the pairs of the last migration that defines the table of a noun."""
-    function = re.compile(rf"FUNCTION refuse_{noun}_transition\(\).*?ARRAY\[(.*?)\]", re.DOTALL)
+    function = re.compile(rf"CREATE (?:OR REPLACE )?FUNCTION refuse_{noun}_transition\(\).*?ARRAY\[(.*?)\]", re.DOTALL)
     found = [match[1] for path in sorted(MIGRATIONS.glob("*.sql")) for match in function.finditer(path.read_text())]
     pairs = re.findall(r"'(\w+)>(\w+)'", found[-1])
     assert len(pairs) == len(set(pairs)), "no pair stands there twice"

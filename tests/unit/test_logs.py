@@ -1,0 +1,150 @@
+"""One JSON line per fact: ids and reasons, and nobody's data."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared import logs
+from shared.logs import STEP, JsonLines
+
+
+class Lines:
+    """A logger whose lines can be read."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+        self.logger = logging.Logger("carillon.test")
+        handler = logging.StreamHandler(self.stream)
+        handler.setFormatter(JsonLines())
+        self.logger.addHandler(handler)
+
+    def last(self) -> dict[str, Any]:
+        """Read the last line."""
+        found: dict[str, Any] = json.loads(self.stream.getvalue().splitlines()[-1])
+        return found
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+def fail(lines: Lines) -> None:
+    try:
+        raise ValueError("ada@example.test")
+    except ValueError:
+        lines.logger.exception("a step failed", extra={"event_id": "7"})
+
+
+def test_a_line_says_when_how_bad_what_and_who(lines: Lines) -> None:
+    lines.logger.warning("the broker is away")
+
+    line = lines.last()
+    assert (line["level"], line["message"], line["logger"]) == ("warning", "the broker is away", "carillon.test")
+    assert line["time"].endswith("Z")
+    assert len(line["time"]) == len("2026-11-20T10:00:00.000Z")
+
+
+def test_a_line_carries_ids(lines: Lines) -> None:
+    lines.logger.info("sent", extra={"notification_id": "n-1", "channel": "email", "attempt": 2, "tenant": None})
+
+    line = lines.last()
+    assert (line["notification_id"], line["channel"], line["attempt"]) == ("n-1", "email", 2)
+    assert "tenant" not in line
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "address",
+        "email",
+        "phone",
+        "body",
+        "subject",
+        "text",
+        "data",
+        "token",
+        "user_id",
+        "user_name",
+        "headers",
+        "args_",
+    ],
+)
+def test_a_line_never_carries_what_is_not_on_the_list(key: str, lines: Lines) -> None:
+    lines.logger.warning("sent", extra={key: "SECRET"})
+
+    assert key not in lines.last()
+    assert "SECRET" not in lines.stream.getvalue()
+
+
+def test_of_an_exception_a_line_tells_type_and_place_but_never_its_text(lines: Lines) -> None:
+    fail(lines)
+
+    line = lines.last()
+    assert (line["error"], line["event_id"]) == ("ValueError", "7")
+    assert "test_logs.py:" in line["place"]
+    assert "ada@example.test" not in lines.stream.getvalue()
+    assert "Traceback" not in lines.stream.getvalue()
+
+
+def test_a_fact_is_one_line_whatever_it_says(lines: Lines) -> None:
+    lines.logger.error("two\nlines\r\nand \u2028 more", extra={"reason": 'a "quoted"\nreason'})
+
+    assert len(lines.stream.getvalue().splitlines()) == 1
+    assert lines.last()["reason"] == 'a "quoted"\nreason'
+
+
+def test_a_line_names_the_step_in_whose_name_it_was_written(lines: Lines) -> None:
+    before = STEP.set("orchestrate")
+    lines.logger.info("inside")
+    inside = lines.last()
+    STEP.reset(before)
+    lines.logger.info("outside")
+
+    assert inside["step"] == "orchestrate"
+    assert "step" not in lines.last()
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """Lend the root logger, and put everything back."""
+    logger = logging.getLogger()
+    names = ("uvicorn.access", "uvicorn.error", "asyncio", "mail.log", "pika")
+    handlers, level, levels = logger.handlers[:], logger.level, {n: logging.getLogger(n).level for n in names}
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    for name, former in levels.items():
+        logging.getLogger(name).setLevel(former)
+
+
+def test_a_process_writes_lines_to_standard_error_and_nowhere_else(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+
+    logs.configure("WARNING")
+    logging.getLogger("carillon").info("not asked for")
+    logging.getLogger("carillon").warning("asked for")
+
+    assert [json.loads(line)["message"] for line in stderr.getvalue().splitlines()] == ["asked for"]
+
+
+def test_paths_with_tokens_are_not_written_by_the_access_log(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+
+    logs.configure("DEBUG")
+    logging.getLogger("uvicorn.access").info('"GET /unsubscribe/SECRET"')
+
+    assert stderr.getvalue() == ""
