@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from shared.errors import Refused
 from shared.settings import Settings
-
-OPEN_TENANT = "default"
+from shared.tenants import OPEN_TENANT
 
 
 class Keys:

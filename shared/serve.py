@@ -36,6 +36,9 @@ LARGEST_EVENT_BYTES = 1_048_576
 
 Kind = Literal["cloudevents", "http"]
 
+LARGEST_BATCH_BYTES = 16 * LARGEST_EVENT_BYTES
+"""A source sends a few hundred events of some hundred bytes."""
+
 _BATCH = TypeAdapter(list[Event])
 
 log = logging.getLogger(__name__)
@@ -136,9 +139,9 @@ class StepApp:
         if request.method != "POST":
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
             return
-        body, is_whole = await _read(request)
-        content_type = request.headers.get("content-type", "")
-        if content_type.startswith(BATCH_CONTENT_TYPE):
+        is_batch = request.headers.get("content-type", "").startswith(BATCH_CONTENT_TYPE)
+        body, is_whole = await _read(request, LARGEST_BATCH_BYTES if is_batch else LARGEST_EVENT_BYTES)
+        if is_batch and is_whole:
             response: Response = JSONResponse(await self._frame.take(read_batch(body)))
         elif not is_whole:
             response = await self._keep(body, "longer than any event of ours")
@@ -240,12 +243,13 @@ async def _answers(resources: Resources) -> bool:
         return False
 
 
-async def _read(request: Request) -> tuple[bytes, bool]:
+async def _read(request: Request, max_bytes: int) -> tuple[bytes, bool]:
+    """Read a body up to a limit; return it, and whether that is all of it."""
     chunks, size = [], 0
     async for chunk in request.stream():
         chunks.append(chunk)
         size += len(chunk)
-        if size > LARGEST_EVENT_BYTES and not request.headers.get("content-type", "").startswith(BATCH_CONTENT_TYPE):
+        if size > max_bytes:
             return b"".join(chunks)[:LARGEST_EVENT_BYTES], False
     return b"".join(chunks), True
 

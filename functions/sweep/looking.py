@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from uuid import UUID
 
 from shared.broker import Message
+from shared.errors import Transient
 from shared.events import Event
 from shared.folding import ended, settle
 from shared.outbox import messages
@@ -18,10 +21,13 @@ MOST_SETS = 20
 """A tick takes seconds at most; what is left waits for the next one."""
 
 
+log = logging.getLogger(__name__)
+
+
 async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
     """Sweep once for all the ticks of a set."""
     for _ in range(MOST_SETS):
-        outgoing, size = await _look(resources)
+        outgoing, size = await _look_safely(resources)
         refused = [r for r in await resources.broker.publish(outgoing) if r is not None] if outgoing else []
         resources.metrics.republished.inc(len(outgoing) - len(refused))
         if size < LARGEST_SET or refused:  # what was refused is owed still: the next look comes by itself
@@ -31,10 +37,32 @@ async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done 
     return [Done() for _ in events]
 
 
-async def _look(resources: Resources) -> tuple[list[Message], int]:
-    """Decide for one set, and say when to look again, in one transaction."""
+async def _look_safely(resources: Resources) -> tuple[list[Message], int]:
+    """Look at a set; if it fails unexpectedly, at one saga after the other, and put off the one that fails."""
+    try:
+        return await _look(resources)
+    except Transient:
+        raise
+    except Exception as failure:
+        log.error("a set cannot be looked at; one by one", exc_info=failure)
+    outgoing: list[Message] = []
+    due = await resources.store.sagas.due(LARGEST_SET)
+    for key in due:
+        try:
+            found, _ = await _look(resources, key)
+            outgoing += found
+        except Transient:
+            raise
+        except Exception as failure:  # without this, the oldest row stops the sweep for everybody
+            log.error("a saga cannot be looked at", exc_info=failure, extra={"notification_id": str(key)})
+            await resources.store.sagas.put_off(key)
+    return outgoing, len(due)
+
+
+async def _look(resources: Resources, only: UUID | None = None) -> tuple[list[Message], int]:
+    """Decide for one set, or one saga, and say when to look again, in one transaction."""
     async with resources.store.sagas.transaction() as sagas:
-        changes = list((await sagas.lock_due(LARGEST_SET)).values())
+        changes = list((await (sagas.lock([only]) if only else sagas.lock_due(LARGEST_SET))).values())
         receipts = await sagas.receipts([change.before.id for change in changes if change.before.deliveries])
         for change in changes:  # an acknowledgement whose event was lost counts before its deadline does
             for occurrence in (*receipts.get(change.before.id, ()), Looked()):

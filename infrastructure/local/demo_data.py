@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.auth import OPEN_TENANT
 from shared.store import Store
 from shared.store.directory import User
+from shared.tenants import OPEN_TENANT
 
 PEOPLE = (
     User(id="1", name="Ada", email="ada@example.test"),

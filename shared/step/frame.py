@@ -16,6 +16,7 @@ from shared.events import Event, EventType, Garbled, encode
 from shared.logs import STEP
 from shared.runtime import Resources
 from shared.step.answers import DONE, LATER, Done, Work
+from shared.tenants import OPEN_TENANT
 
 POISON_LIMIT = 10
 """So many unexpected failures of a step on one event end it as a dead letter."""
@@ -120,9 +121,9 @@ class Frame:
     async def _keep(self, item: Event | Garbled, reason: str) -> int:
         """Keep what no step can use as a dead letter, with its bytes."""
         kind = "garbage" if isinstance(item, Garbled) or item.type not in self._takes else "internal"
-        body = item.body if isinstance(item, Garbled) else encode(item)
+        body, tenant = (item.body, OPEN_TENANT) if isinstance(item, Garbled) else (encode(item), item.tenant)
         try:
-            await self._resources.store.dead_letters.keep_bytes(kind, self.name, reason, body, "")
+            await self._resources.store.dead_letters.keep_bytes(kind, self.name, reason, body, tenant)
         except CarillonError:
             return LATER
         self._resources.metrics.dead_letters.labels(kind).inc()

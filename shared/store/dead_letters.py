@@ -12,6 +12,7 @@ from shared.ids import NAMESPACE
 from shared.saga import Decision, Replayed, Saga, decide
 from shared.store.database import Connection, Database
 from shared.store.sagas import Change, SagaSet
+from shared.tenants import OPEN_TENANT
 
 _BURY_NOTIFICATIONS = """
 INSERT INTO dead_letters (id, tenant, kind, notification_id, epoch, step, reason)
@@ -19,10 +20,10 @@ SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::uuid[], %b::int[], 
 ON CONFLICT (id) DO NOTHING
 """
 _BURY_BYTES = """
-INSERT INTO dead_letters (id, tenant, kind, step, reason, body, content_type)
-VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
+INSERT INTO dead_letters (id, tenant, kind, step, reason, body)
+VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
 """
-_COLUMNS = "id, tenant, kind, status, notification_id, epoch, step, reason, body, content_type, created_at, settled_at"
+_COLUMNS = "id, tenant, kind, status, notification_id, epoch, step, reason, body, created_at, settled_at"
 _LIST = f"""
 SELECT {_COLUMNS} FROM dead_letters
 WHERE tenant = %s AND status = %s ORDER BY created_at DESC, id LIMIT %s
@@ -61,10 +62,13 @@ class DeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep_bytes(self, kind: str, step: str, reason: str, body: bytes, content_type: str) -> UUID:
-        """Keep what no step can read, as it came. The same bytes at the same step are kept once."""
+    async def keep_bytes(self, kind: str, step: str, reason: str, body: bytes, tenant: str = OPEN_TENANT) -> UUID:
+        """Keep what no step can use, as it came. The same bytes at the same step are kept once.
+
+        What cannot be read names no tenant: it is the default tenant's, who runs the installation.
+        """
         key = uuid5(NAMESPACE, f"{step}\x1f{reason}\x1f{hash_of(body)}")
-        await self._database.run(_BURY_BYTES, (key, "default", kind, step, reason, body, content_type[:200]))
+        await self._database.run(_BURY_BYTES, (key, tenant, kind, step, reason, body))
         return key
 
     async def count_failure(self, step: str, event_id: str) -> int:
@@ -111,7 +115,6 @@ def _document(row: tuple[Any, ...]) -> dict[str, Any]:
         "step": row[6],
         "reason": row[7],
         "body_base64": base64.b64encode(row[8]).decode() if row[8] is not None else None,
-        "content_type": row[9] or None,
-        "created_at": row[10].isoformat(),
-        "settled_at": row[11].isoformat() if row[11] else None,
+        "created_at": row[9].isoformat(),
+        "settled_at": row[10].isoformat() if row[10] else None,
     }

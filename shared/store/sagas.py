@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from shared.saga import AttemptRecorded, Decision, Delivery, Entry, Receipt, ReceiptRecorded, Saga, next_look
+from shared.saga.owed import LONGEST_LOOK_SECONDS
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store import plans
 from shared.store.database import Connection, Database
@@ -203,6 +204,21 @@ class Sagas:
         """
         async with self._database.transaction() as connection:
             yield SagaSet(connection)
+
+    async def due(self, limit: int) -> list[UUID]:
+        """List what must be looked at, oldest first, without locking or reading it."""
+        rows = await self._database.fetch(
+            "SELECT id FROM notifications WHERE next_look_at <= clock_timestamp() ORDER BY next_look_at LIMIT %b",
+            (limit,),
+        )
+        return [row[0] for row in rows]
+
+    async def put_off(self, key: UUID) -> None:
+        """Let the sweep look at one saga last: it could not be looked at now."""
+        await self._database.run(
+            "UPDATE notifications SET next_look_at = clock_timestamp() + %b * interval '1 second' WHERE id = %b",
+            (LONGEST_LOOK_SECONDS, key),
+        )
 
     async def hasten(self) -> int:
         """Let the sweep look soon at everything under way: the broker has lost what it held."""

@@ -35,7 +35,7 @@ async def failed(world: World, key: str = "order-1") -> tuple[UUID, UUID]:
 
 async def test_bytes_that_no_step_can_read_are_kept_as_they_came_and_once(store: Store) -> None:
     for _ in range(3):
-        await store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE, "text/plain")
+        await store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE)
 
     (letter,) = await store.dead_letters.listing(TENANT)
     assert base64.b64decode(letter["body_base64"]) == GARBAGE
@@ -44,7 +44,7 @@ async def test_bytes_that_no_step_can_read_are_kept_as_they_came_and_once(store:
 
 async def test_ten_who_keep_the_same_bytes_at_once_keep_them_once(store: Store) -> None:
     await asyncio.gather(
-        *[store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE, "") for _ in range(10)]
+        *[store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE) for _ in range(10)]
     )
 
     assert len(await store.dead_letters.listing(TENANT)) == 1
@@ -93,7 +93,7 @@ async def test_a_replay_that_fails_again_is_a_dead_letter_of_its_own(world: Worl
 
 
 async def test_bytes_cannot_be_started_over(store: Store) -> None:
-    key = await store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE, "")
+    key = await store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE)
 
     assert await store.dead_letters.replay(TENANT, key, by="somebody") is None
     assert len(await store.dead_letters.listing(TENANT)) == 1

@@ -140,7 +140,6 @@ CREATE TABLE dead_letters (
     step            text NOT NULL DEFAULT '',
     reason          text NOT NULL,
     body            bytea,
-    content_type    text NOT NULL DEFAULT '',
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     settled_at      timestamptz,
     settled_by      text
