@@ -48,7 +48,7 @@ class Target:
 TARGETS = {
     "run": Target("run", (("carillon", "up"),)),
     "demo": Target("run", (("carillon", "demo"),)),
-    "test": Target("dev", (("pytest", "tests"),)),
+    "test": Target("dev", (("pytest", "tests", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"),)),
     "test-unit": Target("dev", (("pytest", "tests/unit"),)),
     "test-contract": Target("dev", (("pytest", "tests/contract"),)),
     "test-integration": Target("dev", (("pytest", "tests/integration"),)),

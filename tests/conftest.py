@@ -54,7 +54,11 @@ def _missing_rabbitmq() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a RabbitMQ where there is none, and say so; with CI=true let it fail."""
+    """Leave out what needs a RabbitMQ where there is none, and say so; with CI=true let it fail.
+
+    Whole processes come first: they mostly wait, and the others fit in beside them.
+    """
+    items.sort(key=lambda item: "system" not in item.path.parts)
     needing = [item for item in items if item.get_closest_marker("rabbit")]
     reason = _missing_rabbitmq() if needing and os.environ.get("CI") != "true" else None
     if reason:
