@@ -8,7 +8,6 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from shared.ids import delivery_key
 from shared.rendering import RenderingFailed, render, title_of
 from shared.saga import Owed, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
@@ -67,7 +66,7 @@ def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, str]:
         words = render(saga.plan.template, channel, variables)
     except RenderingFailed as broken:
         words = {"unrenderable": str(broken)}
-    return {**words, "event_type": known.event_type, "key": str(delivery_key(saga.id, channel.value, saga.epoch))}
+    return {**words, "event_type": known.event_type}
 
 
 def owed_after(change: Change, sagas: SagaSet) -> list[Owed]:

@@ -12,16 +12,16 @@ def notification_id(tenant: str, source: str, key: str, user_id: str) -> UUID:
     return uuid5(NAMESPACE, "\x1f".join(("notification", tenant, source, key, user_id)))
 
 
-def command_id(notification: UUID, channel: str, attempt: int, epoch: int) -> UUID:
-    """Name the command that asks for one attempt."""
-    return uuid5(notification, f"command\x1f{channel}\x1f{attempt}\x1f{epoch}")
-
-
 def delivery_key(notification: UUID, channel: str, epoch: int) -> UUID:
     """Name a delivery towards its provider: the same for every attempt of one epoch."""
     return uuid5(notification, f"delivery\x1f{channel}\x1f{epoch}")
 
 
-def message_id(notification: UUID, kind: str, epoch: int, version: int = 0) -> UUID:
+def command_id(notification: UUID, channel: str, attempt: int, epoch: int) -> str:
+    """Name the command that asks for one attempt. It is read by people too, so it is not hashed."""
+    return f"{notification}/{channel}/{epoch}/{attempt}"
+
+
+def message_id(notification: UUID, kind: str, epoch: int) -> str:
     """Name any other message of a saga."""
-    return uuid5(notification, f"{kind}\x1f{epoch}\x1f{version}")
+    return f"{notification}/{kind}/{epoch}"

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from shared import ids
+from shared import events, ids
 from shared.broker import Message
 from shared.broker.topology import COMPENSATIONS, EVENTS, PARKING_LOT, RESULTS, commands, delay_for
-from shared.events import Event, EventType, Reference, encode
+from shared.events import EventType as Kind
 from shared.saga import CommandOwed, CompensationOwed, EventOwed, LookOwed, Owed, ResultOwed
+from shared.statuses import Channel
 
 
 class Subject(Protocol):
@@ -57,71 +58,61 @@ def messages(source: str, subject: Subject, items: Iterable[Owed], now: datetime
 
 def write(source: str, subject: Subject, item: Owed, delay_seconds: int = 0) -> Message:
     """Write the one message for what is owed."""
-    queue, key, kind, reference = _WRITERS[type(item)](subject, item)
-    return _message(source, subject, (queue, key, kind, reference), delay_seconds)
+    return _message(source, subject, _WRITERS[type(item)](subject, item), delay_seconds)
 
 
 def failed(source: str, subject: Subject) -> Message:
     """Write the fact that a notification failed, for the parking lot: this is how the caller's tools hear of it."""
-    key = str(ids.message_id(subject.id, "failed", subject.epoch))
-    reference = Reference(notification_id=subject.id, epoch=subject.epoch)
-    return _message(source, subject, (PARKING_LOT, key, EventType.NOTIFICATION_FAILED, reference))
+    return _message(source, subject, (PARKING_LOT, _named(subject, "failed"), Kind.NOTIFICATION_FAILED, ""))
 
 
 def receipt(source: str, subject: Subject) -> Message:
     """Write the fact that a receipt is recorded."""
-    key = str(ids.message_id(subject.id, "receipt", subject.epoch))
-    reference = Reference(notification_id=subject.id, epoch=subject.epoch)
-    return _message(source, subject, (RESULTS, key, EventType.RECEIPT_RECORDED, reference))
+    return _message(source, subject, (RESULTS, _named(subject, "receipt"), Kind.RECEIPT_RECORDED, ""))
 
 
-Written = tuple[str, str, EventType, Reference]
+Written = tuple[str, str, Kind, str]
+"""Queue, id, type, and the members of the data beyond notification and epoch."""
 
 
 def _message(source: str, subject: Subject, written: Written, delay_seconds: int = 0) -> Message:
-    queue, key, kind, reference = written
-    event = Event(
-        id=key,
-        source=f"/carillon/{source}",
-        type=kind,
-        tenant=subject.tenant,
-        traceparent=subject.traceparent,
-        data=reference,
-    )
-    return Message(queue=queue, id=key, body=encode(event), delay_seconds=delay_seconds)
+    queue, key, kind, more = written
+    data = f'"notification_id":"{subject.id}","epoch":{subject.epoch}{more}'
+    body = events.write(key, f"/carillon/{source}", kind, subject.tenant, subject.traceparent, data)
+    return Message(queue=queue, id=key, body=body, delay_seconds=delay_seconds)
+
+
+def _named(subject: Subject, kind: str) -> str:
+    return ids.message_id(subject.id, kind, subject.epoch)
 
 
 def _accepted(subject: Subject, item: EventOwed) -> Written:
-    key = str(ids.message_id(subject.id, "accepted", subject.epoch))
-    reference = Reference(notification_id=subject.id, epoch=subject.epoch)
-    return EVENTS, key, EventType.NOTIFICATION_ACCEPTED, reference
+    return EVENTS, _named(subject, "accepted"), Kind.NOTIFICATION_ACCEPTED, ""
 
 
 def _command(subject: Subject, item: CommandOwed) -> Written:
-    key = str(ids.command_id(subject.id, item.channel.value, item.attempt, item.epoch))
-    reference = Reference(notification_id=subject.id, channel=item.channel, attempt=item.attempt, epoch=item.epoch)
-    return commands(item.channel), key, EventType.DELIVERY_REQUESTED, reference
+    key = ids.command_id(subject.id, item.channel.value, item.attempt, subject.epoch)
+    more = f',"channel":"{item.channel.value}","attempt":{item.attempt}'
+    return _COMMANDS[item.channel], key, Kind.DELIVERY_REQUESTED, more
 
 
 def _result(subject: Subject, item: ResultOwed) -> Written:
-    kind = EventType.DELIVERY_SUCCEEDED if item.succeeded else EventType.DELIVERY_FAILED
-    reference = Reference(
-        notification_id=subject.id, channel=item.channel, attempt=item.attempt, epoch=item.epoch, token=item.token
-    )
-    return RESULTS, str(item.token), kind, reference
+    kind = Kind.DELIVERY_SUCCEEDED if item.succeeded else Kind.DELIVERY_FAILED
+    token = str(item.token)
+    more = f',"channel":"{item.channel.value}","attempt":{item.attempt},"token":"{token}"'
+    return RESULTS, token, kind, more
 
 
 def _look(subject: Subject, item: LookOwed) -> Written:
-    key = str(ids.message_id(subject.id, f"look {item.channel}", subject.epoch))
-    reference = Reference(notification_id=subject.id, channel=item.channel, epoch=subject.epoch)
-    return RESULTS, key, EventType.NOTIFICATION_DUE, reference
+    more = f',"channel":"{item.channel.value}"'
+    return RESULTS, _named(subject, f"look-{item.channel.value}"), Kind.NOTIFICATION_DUE, more
 
 
 def _compensation(subject: Subject, item: CompensationOwed) -> Written:
-    key = str(ids.message_id(subject.id, "compensation", subject.epoch))
-    reference = Reference(notification_id=subject.id, epoch=subject.epoch)
-    return COMPENSATIONS, key, EventType.COMPENSATION_REQUESTED, reference
+    return COMPENSATIONS, _named(subject, "compensation"), Kind.COMPENSATION_REQUESTED, ""
 
+
+_COMMANDS = {channel: commands(channel) for channel in Channel}
 
 _WRITERS: dict[type[Owed], Callable[[Subject, Any], Written]] = {
     EventOwed: _accepted,

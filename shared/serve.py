@@ -11,7 +11,7 @@ import functools
 import importlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -28,7 +28,7 @@ from shared.errors import Garbage, Refused, Transient
 from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
 from shared.problems import ProblemAnswers, exception_handlers
 from shared.runtime import Resources
-from shared.step import DONE, LATER, Api, Frame, Step
+from shared.step import DONE, LATER, Api, Endpoint, Frame, Step
 from shared.step.target import FRAME
 
 LARGEST_EVENT_BYTES = 1_048_576
@@ -96,7 +96,7 @@ class ApiApp:
     def __init__(self, definition: Api, resources: Resources) -> None:
         self.name = definition.name
         self._work = definition.open(resources)
-        self._app = _outer([*watching(resources), *self._work.routes])
+        self._app = Front(self._work.exact, [*watching(resources), *self._work.routes])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -121,7 +121,7 @@ class StepApp:
         work = definition.open(resources)
         self._frame = Frame(definition.name, definition.takes, work, resources, by_sets=definition.by_sets)
         self._framework = framework_app(module.__name__)
-        self._app = _outer([*watching(resources), Mount("/", app=self._take)])
+        self._app = Front({("POST", "/"): self._take}, [*watching(resources), Mount("/", app=self._elsewhere)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -134,20 +134,23 @@ class StepApp:
         """Finish what is held, and answer 503 from now on."""
         await self._frame.drain()
 
-    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take an event at any other path too, as functions-framework does."""
         request = Request(scope, receive)
-        if request.method != "POST":
-            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
-            return
+        if request.method == "POST":
+            response = await self._take(request)
+        else:
+            response = Response(status_code=405, headers={"Allow": "POST"})
+        await response(scope, receive, send)
+
+    async def _take(self, request: Request) -> Response:
         is_batch = request.headers.get("content-type", "").startswith(BATCH_CONTENT_TYPE)
         body, is_whole = await _read(request, LARGEST_BATCH_BYTES if is_batch else LARGEST_EVENT_BYTES)
         if is_batch and is_whole:
-            response: Response = JSONResponse(await self._frame.take(read_batch(body)))
-        elif not is_whole:
-            response = await self._keep(body, "longer than any event of ours")
-        else:
-            response = await self._through_framework(scope, body)
-        await response(scope, receive, send)
+            return Response(json.dumps(await self._frame.take(read_batch(body))), media_type="application/json")
+        if not is_whole:
+            return await self._keep(body, "longer than any event of ours")
+        return await self._through_framework(request.scope, body)
 
     async def _through_framework(self, scope: Scope, body: bytes) -> Response:
         FRAME.set(self._frame)
@@ -254,5 +257,26 @@ async def _read(request: Request, max_bytes: int) -> tuple[bytes, bool]:
     return b"".join(chunks), True
 
 
-def _outer(routes: list[BaseRoute]) -> ASGIApp:
-    return ProblemAnswers(Starlette(routes=routes, exception_handlers=exception_handlers()))
+class Front:
+    """What stands before the routes of a function: exact addresses by a look-up, the rest through Starlette.
+
+    Of a request's cost, Starlette's two middlewares and its list of patterns are a third (measured): an address that
+    every notification passes does not pay it. Both ways answer errors as problem documents.
+    """
+
+    def __init__(self, exact: Mapping[tuple[str, str], Endpoint], routes: list[BaseRoute]) -> None:
+        self._exact = exact
+        self._rest: ASGIApp = Starlette(routes=routes, exception_handlers=exception_handlers())
+        self._guarded = ProblemAnswers(self._dispatch)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._guarded(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._exact.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._rest(scope, receive, send)
+            return
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)

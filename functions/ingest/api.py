@@ -34,7 +34,8 @@ class IngestApi(ApiWork):
             [
                 Route("/events", self.post_events, methods=["POST"]),
                 Route("/api/v1/notifications/{id}", self.get_notification),
-            ]
+            ],
+            exact={("POST", "/events"): self.post_events},
         )
 
     async def post_events(self, request: Request) -> Response:

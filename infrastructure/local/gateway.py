@@ -17,13 +17,13 @@ class RouteTable:
     """Which function a request belongs to: the longest prefix wins, then a rule with a method, then the first one."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes = sorted(routes, key=lambda route: (-len(_stem(route.prefix)), not route.methods))
+        found = sorted(routes, key=lambda route: (-len(_stem(route.prefix)), not route.methods))
+        self._routes = [(_stem(route.prefix), _stem(route.prefix) + "/", route) for route in found]
 
     def find(self, path: str, method: str) -> str | None:
         """Return the service's name. A prefix ends where a path segment ends: /events takes no /eventsource."""
-        for route in self._routes:
-            stem = _stem(route.prefix)
-            if (path == stem or path.startswith(stem + "/")) and (not route.methods or method in route.methods):
+        for stem, below, route in self._routes:
+            if (path == stem or path.startswith(below)) and (not route.methods or method in route.methods):
                 return route.service
         return None
 

@@ -74,6 +74,7 @@ class HttpServer:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # nobody here asks who called; the wrapper costs every request
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         self._server = _Quiet(config)

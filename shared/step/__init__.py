@@ -1,8 +1,8 @@
 """The step frame: how a function is defined, and what it answers."""
 
 from shared.step.answers import DONE, LATER, Done
-from shared.step.definition import Api, ApiWork, Step, delivery, over_sets
+from shared.step.definition import Api, ApiWork, Endpoint, Step, delivery, over_sets
 from shared.step.frame import Frame
 from shared.step.target import answer
 
-__all__ = ["DONE", "LATER", "Api", "ApiWork", "Done", "Frame", "Step", "answer", "delivery", "over_sets"]
+__all__ = ["DONE", "LATER", "Api", "ApiWork", "Done", "Endpoint", "Frame", "Step", "answer", "delivery", "over_sets"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from shared.broker.topology import commands
@@ -14,6 +16,8 @@ from shared.runtime import Resources
 from shared.statuses import Channel
 from shared.step.answers import Done, Work
 from shared.step.delivering import Delivering
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +40,14 @@ class Api:
 
 
 class ApiWork:
-    """The routes of an API function, and what it must finish before the process ends."""
+    """The routes of an API function, and what it must finish before the process ends.
 
-    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+    `exact` holds the addresses that every notification passes, by method and path: they are looked up, not matched.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], exact: Mapping[tuple[str, str], Endpoint] | None = None) -> None:
         self.routes = list(routes)
+        self.exact = dict(exact or {})
 
     async def start(self) -> None:
         """Begin what runs beside the requests."""

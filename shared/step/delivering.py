@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from prometheus_client import Counter, Histogram
+
 from shared import outbox
 from shared.broker import Message
 from shared.broker.topology import delay_for
@@ -67,6 +69,8 @@ class Delivering:
         self._claims = resources.store.claims
         self._gate = Gatekeeper(resources.store.breakers, provider.name)
         self._turn = asyncio.Semaphore(provider.calls_at_once)
+        self._bound: dict[tuple[str, OutcomeKind], tuple[Counter, Histogram]] = {}
+        self._accepted_to_sent = resources.metrics.accepted_to_sent_seconds.labels(channel.value)
         self._claiming: Coalescer[Command, Claim] = Coalescer(self._claim_set, max_size=200)
         self._recording: Coalescer[Recorded, None] = Coalescer(self._record_set, max_size=200)
 
@@ -187,11 +191,23 @@ class Delivering:
         )
 
     def _count(self, held: Held, outcome: Outcome, took_seconds: float) -> None:
-        metrics, channel, provider = self._resources.metrics, self._channel.value, outcome.provider or "carillon"
-        metrics.attempts.labels(channel, provider, outcome.kind.value).inc()
-        metrics.call_seconds.labels(channel, provider).observe(took_seconds)
+        attempts, seconds = self._counters(outcome.provider or "carillon", outcome.kind)
+        attempts.inc()
+        seconds.observe(took_seconds)
         if outcome.kind is OutcomeKind.ACCEPTED:
-            metrics.accepted_to_sent_seconds.labels(channel).observe(held.claim.accepted_seconds_ago + took_seconds)
+            self._accepted_to_sent.observe(held.claim.accepted_seconds_ago + took_seconds)
+
+    def _counters(self, provider: str, kind: OutcomeKind) -> tuple[Counter, Histogram]:
+        """Find the counters of a provider's outcome; to find them by label each time costs more than to count."""
+        found = self._bound.get((provider, kind))
+        if found is None:
+            metrics, channel = self._resources.metrics, self._channel.value
+            found = (
+                metrics.attempts.labels(channel, provider, kind.value),
+                metrics.call_seconds.labels(channel, provider),
+            )
+            self._bound[provider, kind] = found
+        return found
 
     def _result(self, event: Event, command: Command, token: UUID, *, succeeded: bool) -> Message:
         item = ResultOwed(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, errors
@@ -30,6 +32,8 @@ _PASSING = (
     TooManyRequests,
 )
 
+TRUSTED_SECONDS = 1.0
+
 log = logging.getLogger(__name__)
 
 
@@ -47,8 +51,10 @@ class Database:
             max_waiting=2000,
             kwargs={"autocommit": True, "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c TimeZone=UTC"},
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
+            reset=self._note_use,
         )
+        self._last_use: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
     async def open(self, *, patience_seconds: float = 60) -> None:
         """Wait until the database answers, with growing pauses.
@@ -62,6 +68,14 @@ class Database:
     async def close(self) -> None:
         """Let the connections go."""
         await self._pool.close()
+
+    async def _note_use(self, connection: Connection) -> None:
+        self._last_use[connection] = time.monotonic()
+
+    async def _check(self, connection: Connection) -> None:
+        """Ask a connection whether it lives, unless it did a moment ago: the question costs a round trip."""
+        if time.monotonic() - self._last_use.get(connection, 0.0) > TRUSTED_SECONDS:
+            await AsyncConnectionPool.check_connection(connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
