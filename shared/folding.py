@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from shared.rendering import RenderingFailed, render, title_of
 from shared.saga import Owed, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
+from shared.store.changes import Change
 from shared.store.dead_letters import bury
 from shared.store.directory import Facts, facts
-from shared.store.sagas import Change, SagaSet
+from shared.store.sagas import SagaSet
 from shared.workflows import DEFAULT, Workflow
 
 

@@ -11,24 +11,23 @@ import functools
 import importlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
 from functions_framework import aio
 from pydantic import TypeAdapter, ValidationError
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import strict_json
-from shared.errors import Garbage, Refused, Transient
+from shared.errors import Garbage, Refused
 from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
-from shared.problems import ProblemAnswers, exception_handlers
+from shared.front import Front, watching
 from shared.runtime import Resources
-from shared.step import DONE, LATER, Api, Endpoint, Frame, Step
+from shared.step import DONE, LATER, Api, Frame, Step
 from shared.step.target import FRAME
 
 LARGEST_EVENT_BYTES = 1_048_576
@@ -220,32 +219,6 @@ async def ask(app: ASGIApp, scope: Scope, body: bytes) -> Response:
     return answer
 
 
-def watching(resources: Resources) -> list[BaseRoute]:
-    """List the routes by which a function is watched."""
-
-    async def metrics(request: Request) -> Response:
-        content_type = "text/plain; version=0.0.4; charset=utf-8"
-        return Response(resources.metrics.render(), headers={"content-type": content_type})
-
-    async def alive(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(request: Request) -> Response:
-        parts = {"database": await _answers(resources), "broker": resources.broker.is_ready}
-        # The broker is disposable: without it the intake still keeps, so a function is ready with Postgres alone.
-        status = "ok" if all(parts.values()) else "degraded" if parts["database"] else "unavailable"
-        return JSONResponse({"status": status, **parts}, status_code=200 if parts["database"] else 503)
-
-    return [Route("/metrics", metrics), Route("/health/ready", ready), Route("/health", alive)]
-
-
-async def _answers(resources: Resources) -> bool:
-    try:
-        return await resources.store.is_ready()
-    except Transient:
-        return False
-
-
 async def _read(request: Request, max_bytes: int) -> tuple[bytes, bool]:
     """Read a body up to a limit; return it, and whether that is all of it."""
     chunks, size = [], 0
@@ -255,28 +228,3 @@ async def _read(request: Request, max_bytes: int) -> tuple[bytes, bool]:
         if size > max_bytes:
             return b"".join(chunks)[:LARGEST_EVENT_BYTES], False
     return b"".join(chunks), True
-
-
-class Front:
-    """What stands before the routes of a function: exact addresses by a look-up, the rest through Starlette.
-
-    Of a request's cost, Starlette's two middlewares and its list of patterns are a third (measured): an address that
-    every notification passes does not pay it. Both ways answer errors as problem documents.
-    """
-
-    def __init__(self, exact: Mapping[tuple[str, str], Endpoint], routes: list[BaseRoute]) -> None:
-        self._exact = exact
-        self._rest: ASGIApp = Starlette(routes=routes, exception_handlers=exception_handlers())
-        self._guarded = ProblemAnswers(self._dispatch)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        await self._guarded(scope, receive, send)
-
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._exact.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if endpoint is None:
-            await self._rest(scope, receive, send)
-            return
-        response = await endpoint(Request(scope, receive))
-        await response(scope, receive, send)

@@ -11,9 +11,10 @@ from shared.runtime import Resources
 from shared.saga import Compensated, Saga, decide, owed
 from shared.statuses import REACHED, Channel, NotificationStatus
 from shared.step import Done
+from shared.store.changes import Change
 from shared.store.dead_letters import bury
 from shared.store.inbox import retract
-from shared.store.sagas import Change, SagaSet
+from shared.store.sagas import SagaSet
 
 SOURCE = "compensate"
 

@@ -14,8 +14,9 @@ from shared.runtime import Resources
 from shared.saga import AttemptRecorded, Looked, Occurrence, ReceiptRecorded, decide
 from shared.statuses import NotificationStatus
 from shared.step import Done
+from shared.store.changes import Change
 from shared.store.directory import Facts, facts
-from shared.store.sagas import Change, SagaSet
+from shared.store.sagas import SagaSet
 
 SOURCE = "orchestrate"
 RESULTS = frozenset({EventType.DELIVERY_SUCCEEDED, EventType.DELIVERY_FAILED})

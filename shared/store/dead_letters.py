@@ -10,8 +10,9 @@ from uuid import UUID, uuid5
 
 from shared.ids import NAMESPACE
 from shared.saga import Decision, Replayed, Saga, decide
+from shared.store.changes import Change
 from shared.store.database import Connection, Database
-from shared.store.sagas import Change, SagaSet
+from shared.store.sagas import SagaSet
 from shared.tenants import OPEN_TENANT
 
 _BURY_NOTIFICATIONS = """

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from shared.saga import AttemptRecorded, Decision, Delivery, Entry, Receipt, ReceiptRecorded, Saga, next_look
+from shared.saga import AttemptRecorded, Delivery, ReceiptRecorded, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
-from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
-from shared.store import plans
+from shared.store.changes import Change, delivery_columns, is_resolved, line_of, plan_of
 from shared.store.database import Connection, Database
+from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
 
 _NOTIFICATION = """
     id, tenant, status, reason, epoch, version, created_at, expires_at, send_at, next_look_at, looks, traceparent,
@@ -77,32 +75,6 @@ WHERE notification_id = ANY(%b) AND status = 'open'
 """
 
 
-@dataclass(slots=True)
-class Change:
-    """What became of one locked saga, and the rendered content of the deliveries that are new in it."""
-
-    before: Saga
-    after: Saga
-    entries: list[Entry] = field(default_factory=list)
-    contents: dict[Channel, dict[str, Any]] = field(default_factory=dict)
-
-    def take(self, decision: Decision) -> bool:
-        """Note a decision; return whether it changed anything."""
-        self.after = decision.saga
-        self.entries.extend(decision.entries)
-        return decision.changed
-
-    def touched(self) -> list[Delivery]:
-        """List the deliveries that differ from what is stored."""
-        stored = {delivery.channel: delivery for delivery in self.before.deliveries}
-        return [delivery for delivery in self.after.deliveries if stored.get(delivery.channel) != delivery]
-
-    def queued(self) -> list[Channel]:
-        """List the channels that need a content: a delivery, or an epoch of it, that did not exist before."""
-        stored = {(delivery.channel, delivery.epoch) for delivery in self.before.deliveries}
-        return [d.channel for d in self.touched() if (d.channel, d.epoch) not in stored]
-
-
 class SagaSet:
     """The rows that one transaction has locked."""
 
@@ -128,8 +100,8 @@ class SagaSet:
         if any(row[12] is not None for row in rows):  # the others are not routed, so they have none
             found = await (await self.connection.execute(_DELIVERIES, (ids,))).fetchall()
             for row in found:
-                deliveries.setdefault(row[0], []).append(_delivery(row))
-        sagas = {row[0]: _saga(row, tuple(deliveries.get(row[0], ()))) for row in rows}
+                deliveries.setdefault(row[0], []).append(delivery_of(row))
+        sagas = {row[0]: saga_of(row, tuple(deliveries.get(row[0], ()))) for row in rows}
         return {key: Change(before=saga, after=saga) for key, saga in sagas.items()}
 
     async def attempts(self, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], AttemptRecorded]:
@@ -138,15 +110,14 @@ class SagaSet:
             return {}
         values = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
         rows = await (await self.connection.execute(_ATTEMPTS, values)).fetchall()
-        return {(row[0], row[1]): _attempt(row) for row in rows}
+        return {(row[0], row[1]): attempt_of(row) for row in rows}
 
     async def receipts(self, ids: Sequence[UUID]) -> dict[UUID, list[ReceiptRecorded]]:
         """Read the receipts of notifications, oldest first."""
         found: dict[UUID, list[ReceiptRecorded]] = {}
         if ids:
             for row in await (await self.connection.execute(_RECEIPTS, (list(ids),))).fetchall():
-                receipt = ReceiptRecorded(channel=Channel(row[1]), epoch=row[2], receipt=Receipt(row[3]), reason=row[4])
-                found.setdefault(row[0], []).append(receipt)
+                found.setdefault(row[0], []).append(receipt_of(row))
         return found
 
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
@@ -154,7 +125,7 @@ class SagaSet:
         written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id)
         if written:
             await self.connection.execute(_SAVE, self._columns(written, looked=looked))
-        late = [c.before.id for c in written if _is_resolved(c)]
+        late = [c.before.id for c in written if is_resolved(c)]
         if late:
             await self.connection.execute(_RESOLVE, (late,))
         rest = [change for change in changes if looked and not change.entries]
@@ -172,12 +143,12 @@ class SagaSet:
             [saga.reason for saga in sagas],
             [saga.epoch for saga in sagas],
             [saga.expires_at for saga in sagas],
-            [_plan(change) for change in changes],
+            [plan_of(change) for change in changes],
             [look for look, _ in looks],
             [count for _, count in looks],
             [saga.id for saga in sagas],
-            [Jsonb([_line(entry) for entry in change.entries]) for change in changes],
-            *_delivery_columns(deliveries),
+            [Jsonb([line_of(entry) for entry in change.entries]) for change in changes],
+            *delivery_columns(deliveries),
         ]
 
     def _look(self, change: Change, *, looked: bool) -> tuple[datetime | None, int]:
@@ -226,98 +197,3 @@ class Sagas:
             "UPDATE notifications SET looks = 0, next_look_at = clock_timestamp() + random() * interval '10 seconds'"
             " WHERE next_look_at > clock_timestamp() + interval '10 seconds' AND status <> 'scheduled'"
         )
-
-
-def _saga(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
-    return Saga(
-        id=row[0],
-        tenant=row[1],
-        status=NotificationStatus(row[2]),
-        reason=row[3],
-        epoch=row[4],
-        version=row[5],
-        created_at=row[6],
-        expires_at=row[7],
-        send_at=row[8],
-        next_look_at=row[9],
-        looks=row[10],
-        traceparent=row[11],
-        plan=plans.from_json(row[12]),
-        deliveries=deliveries,
-    )
-
-
-def _delivery(row: TupleRow) -> Delivery:
-    return Delivery(
-        channel=Channel(row[1]),
-        status=DeliveryStatus(row[2]),
-        position=row[3],
-        epoch=row[4],
-        attempt=row[5],
-        tries=row[6],
-        deferrals=row[7],
-        takeovers=row[8],
-        due_at=row[9],
-        lease_until=row[10],
-        token=row[11],
-        outcome=OutcomeKind(row[12]) if row[12] else None,
-        deadline=row[13],
-        reason=row[14],
-    )
-
-
-def _attempt(row: TupleRow) -> AttemptRecorded:
-    return AttemptRecorded(
-        channel=Channel(row[2]),
-        epoch=row[3],
-        attempt=row[4],
-        token=row[1],
-        outcome=OutcomeKind(row[5]),
-        code=row[6],
-        reason=row[7],
-        retry_after_seconds=row[8],
-        withheld=row[9],
-    )
-
-
-def _delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[list[Any]]:
-    rows = [
-        (
-            change.after.id,
-            d.channel.value,
-            change.after.tenant,
-            d.status.value,
-            d.position,
-            d.epoch,
-            d.attempt,
-            d.tries,
-            d.deferrals,
-            d.takeovers,
-            d.due_at,
-            d.lease_until,
-            d.outcome.value if d.outcome else None,
-            d.deadline,
-            Jsonb(change.contents.get(d.channel)),
-            d.reason,
-        )
-        for change, d in deliveries
-    ]
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(16)]
-
-
-def _plan(change: Change) -> Jsonb | None:
-    return Jsonb(plans.to_json(change.after.plan)) if change.after.plan is not change.before.plan else None
-
-
-def _line(entry: Entry) -> dict[str, Any]:
-    line: dict[str, Any] = {"what": entry.what.value, "why": entry.why}
-    if entry.channel:
-        line["channel"] = entry.channel.value
-    if entry.detail:
-        line["detail"] = dict(entry.detail)
-    return line
-
-
-def _is_resolved(change: Change) -> bool:
-    buried = (NotificationStatus.FAILED, NotificationStatus.UNKNOWN)
-    return change.before.status in buried and change.after.status is NotificationStatus.SENT

@@ -1,0 +1,67 @@
+"""What every function has in front of its own work: /health, /health/ready, /metrics, and the way to its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.errors import Transient
+from shared.problems import ProblemAnswers, exception_handlers
+from shared.runtime import Resources
+from shared.step import Endpoint
+
+
+class Front:
+    """What stands before the routes of a function: exact addresses by a look-up, the rest through Starlette.
+
+    Of a request's cost, Starlette's two middlewares and its list of patterns are a third (measured): an address that
+    every notification passes does not pay it. Both ways answer errors as problem documents.
+    """
+
+    def __init__(self, exact: Mapping[tuple[str, str], Endpoint], routes: list[BaseRoute]) -> None:
+        self._exact = exact
+        self._rest: ASGIApp = Starlette(routes=routes, exception_handlers=exception_handlers())
+        self._guarded = ProblemAnswers(self._dispatch)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._guarded(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._exact.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._rest(scope, receive, send)
+            return
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+def watching(resources: Resources) -> list[BaseRoute]:
+    """List the routes by which a function is watched."""
+
+    async def metrics(request: Request) -> Response:
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        return Response(resources.metrics.render(), headers={"content-type": content_type})
+
+    async def alive(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        parts = {"database": await _answers(resources), "broker": resources.broker.is_ready}
+        # The broker is disposable: without it the intake still keeps, so a function is ready with Postgres alone.
+        status = "ok" if all(parts.values()) else "degraded" if parts["database"] else "unavailable"
+        return JSONResponse({"status": status, **parts}, status_code=200 if parts["database"] else 503)
+
+    return [Route("/metrics", metrics), Route("/health/ready", ready), Route("/health", alive)]
+
+
+async def _answers(resources: Resources) -> bool:
+    try:
+        return await resources.store.is_ready()
+    except Transient:
+        return False

@@ -1,0 +1,69 @@
+"""Rows of the database as records of the saga."""
+
+from __future__ import annotations
+
+from psycopg.rows import TupleRow
+
+from shared.saga import AttemptRecorded, Delivery, Receipt, ReceiptRecorded, Saga
+from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.store import plans
+
+
+def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
+    """Read a notification's row, in the order of the columns that `sagas.py` selects."""
+    return Saga(
+        id=row[0],
+        tenant=row[1],
+        status=NotificationStatus(row[2]),
+        reason=row[3],
+        epoch=row[4],
+        version=row[5],
+        created_at=row[6],
+        expires_at=row[7],
+        send_at=row[8],
+        next_look_at=row[9],
+        looks=row[10],
+        traceparent=row[11],
+        plan=plans.from_json(row[12]),
+        deliveries=deliveries,
+    )
+
+
+def delivery_of(row: TupleRow) -> Delivery:
+    """Read a delivery's row."""
+    return Delivery(
+        channel=Channel(row[1]),
+        status=DeliveryStatus(row[2]),
+        position=row[3],
+        epoch=row[4],
+        attempt=row[5],
+        tries=row[6],
+        deferrals=row[7],
+        takeovers=row[8],
+        due_at=row[9],
+        lease_until=row[10],
+        token=row[11],
+        outcome=OutcomeKind(row[12]) if row[12] else None,
+        deadline=row[13],
+        reason=row[14],
+    )
+
+
+def attempt_of(row: TupleRow) -> AttemptRecorded:
+    """Read an attempt's row."""
+    return AttemptRecorded(
+        channel=Channel(row[2]),
+        epoch=row[3],
+        attempt=row[4],
+        token=row[1],
+        outcome=OutcomeKind(row[5]),
+        code=row[6],
+        reason=row[7],
+        retry_after_seconds=row[8],
+        withheld=row[9],
+    )
+
+
+def receipt_of(row: TupleRow) -> ReceiptRecorded:
+    """Read a receipt's row."""
+    return ReceiptRecorded(channel=Channel(row[1]), epoch=row[2], receipt=Receipt(row[3]), reason=row[4])
