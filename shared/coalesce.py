@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from shared.errors import ShuttingDown, Transient
@@ -31,6 +32,7 @@ class Coalescer(Generic[Item, Result]):
         self._flushers = flushers
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        self._is_starting = False  # a flush that has not looked yet takes along whatever comes meanwhile
         self._closed = False
 
     def __len__(self) -> int:
@@ -58,15 +60,22 @@ class Coalescer(Generic[Item, Result]):
             future.set_exception(ShuttingDown("this process takes no new work"))
             return future
         self._waiting.append((item, future))
-        if len(self._running) < self._flushers:
-            self._running.add(asyncio.create_task(self._run()))
+        self._start()
         return future
 
+    def _start(self) -> None:
+        if self._waiting and not self._is_starting and len(self._running) < self._flushers:
+            self._is_starting = True
+            # A context of its own: a set is of many callers, and must not log under the name of the first.
+            self._running.add(asyncio.create_task(self._run(), context=Context()))
+
     async def _run(self) -> None:
+        self._is_starting = False
         try:
             while self._waiting:
                 size = min(len(self._waiting), self._max_size)
                 taken = [self._waiting.popleft() for _ in range(size)]
+                self._start()  # what is left over is somebody else's, if there is room for another flush
                 wanted = [pair for pair in taken if not pair[1].done()]  # a caller who left takes its item along
                 if wanted:
                     await self._settle(wanted)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
+from shared.metrics import Metrics
 from shared.rendering import RenderingFailed, render, title_of
 from shared.saga import Owed, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
@@ -16,6 +18,8 @@ from shared.store.dead_letters import bury
 from shared.store.directory import Facts, facts
 from shared.store.sagas import SagaSet
 from shared.workflows import DEFAULT, Workflow
+
+log = logging.getLogger(__name__)
 
 
 def route(known: Facts, served: frozenset[Channel]) -> Routed:
@@ -79,9 +83,19 @@ def owed_after(change: Change, sagas: SagaSet) -> list[Owed]:
     return [item for item in items if getattr(item, "channel", None) in touched]
 
 
-def ended(changes: Iterable[Change]) -> list[NotificationStatus]:
-    """List the statuses that sagas have newly reached."""
-    return [c.after.status for c in changes if c.after.status is not c.before.status]
+NEEDS_A_PERSON = frozenset({NotificationStatus.FAILED, NotificationStatus.UNKNOWN})
+
+
+def tell_ends(metrics: Metrics, changes: Iterable[Change]) -> None:
+    """Count the statuses that sagas have newly reached, and log those that somebody should look at."""
+    for change in changes:
+        saga = change.after
+        if saga.status is change.before.status:
+            continue
+        metrics.ended.labels(saga.status.value).inc()
+        if saga.status in NEEDS_A_PERSON:
+            names = {"notification_id": str(saga.id), "correlation_id": saga.correlation_id, "tenant": saga.tenant}
+            log.warning("a notification needs a person", extra={**names, "status": saga.status, "reason": saga.reason})
 
 
 def _ended_unknown(change: Change) -> bool:

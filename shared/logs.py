@@ -11,6 +11,9 @@ from contextvars import ContextVar
 STEP: ContextVar[str] = ContextVar("step", default="")
 """The function in whose name this task works."""
 
+CORRELATION: ContextVar[str | None] = ContextVar("correlation", default=None)
+"""The client's own name for what it asked, while its request is answered."""
+
 _ALLOWED = frozenset(
     {
         "attempt",
@@ -60,6 +63,8 @@ class JsonLines(logging.Formatter):
         }
         if STEP.get():
             line["step"] = STEP.get()
+        if CORRELATION.get():
+            line["correlation_id"] = CORRELATION.get()
         line |= {key: value for key, value in record.__dict__.items() if key in _ALLOWED and value is not None}
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__

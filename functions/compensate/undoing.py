@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from shared.events import Event
+from shared.folding import tell_ends
 from shared.outbox import failed, messages
 from shared.runtime import Resources
 from shared.saga import Compensated, Saga, decide, owed
@@ -39,7 +40,7 @@ async def compensate_set(resources: Resources, events: Sequence[Event]) -> list[
         await sagas.save(open_ones)
         await bury(sagas.connection, "notification", SOURCE, [change.after for change in open_ones])
     resources.metrics.dead_letters.labels("notification").inc(len(open_ones))
-    resources.metrics.ended.labels(NotificationStatus.FAILED.value).inc(len(open_ones))
+    tell_ends(resources.metrics, open_ones)
     return [_answer(changes, sagas, event) for event in events]
 
 

@@ -16,6 +16,7 @@ from shared import cloudevents
 from shared.auth import Keys
 from shared.errors import Refused
 from shared.headers import lowered
+from shared.logs import CORRELATION
 from shared.problems import problem
 from shared.requests import read_body
 from shared.runtime import Resources
@@ -42,6 +43,7 @@ class IngestApi(ApiWork):
         """Accept one event, or a CloudEvents batch. 202 means kept."""
         tenant = self._keys.tenant(request.headers)
         headers = lowered(request.headers)
+        CORRELATION.set(headers.get("x-correlation-id", "")[:128] or None)
         is_batch = cloudevents.mode(headers) is cloudevents.Mode.BATCHED
         body = await read_body(request, cloudevents.MAX_BATCH_BYTES if is_batch else MAX_BYTES)
         answers = await self._acceptance.accept(read(headers, body, tenant=tenant))

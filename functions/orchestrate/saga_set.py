@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.channels import SERVED
 from shared.events import Event, EventType
-from shared.folding import ended, owed_after, route, settle
+from shared.folding import owed_after, route, settle, tell_ends
 from shared.outbox import messages
 from shared.runtime import Resources
 from shared.saga import AttemptRecorded, Looked, Occurrence, ReceiptRecorded, decide
@@ -43,8 +43,7 @@ async def orchestrate_set(resources: Resources, events: Sequence[Event]) -> list
             if change is not None:
                 _fold(resources, sagas, change, event, known)
         await settle(sagas, list(changes.values()), known.facts)
-    for status in ended(changes.values()):
-        resources.metrics.ended.labels(status.value).inc()
+    tell_ends(resources.metrics, changes.values())
     return _owed(changes, sagas, events)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.broker import Message
 from shared.errors import Transient
 from shared.events import Event
-from shared.folding import ended, settle
+from shared.folding import settle, tell_ends
 from shared.outbox import messages
 from shared.runtime import Resources
 from shared.saga import Looked, decide, due_now, owed
@@ -68,8 +68,7 @@ async def _look(resources: Resources, only: UUID | None = None) -> tuple[list[Me
             for occurrence in (*receipts.get(change.before.id, ()), Looked()):
                 change.take(decide(change.after, occurrence, sagas.now))
         await settle(sagas, changes, {}, looked=True)
-    for status in ended(changes):
-        resources.metrics.ended.labels(status.value).inc()
+    tell_ends(resources.metrics, changes)
     outgoing = []
     for change in changes:
         outgoing += messages(SOURCE, change.after, due_now(owed(change.after, sagas.now), sagas.now), sagas.now)

@@ -101,6 +101,7 @@ class Saga:
     next_look_at: datetime | None = None
     looks: int = 0
     traceparent: str | None = None
+    correlation_id: str | None = None
     plan: Plan = field(default_factory=Plan)
     deliveries: tuple[Delivery, ...] = ()
 

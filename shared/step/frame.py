@@ -87,6 +87,7 @@ class Frame:
         return answers
 
     async def _flush(self, events: Sequence[Event]) -> Sequence[Done | Exception]:
+        STEP.set(self.name)
         self._resources.metrics.set_size.labels(self.name).observe(len(events))
         return await self._work(events)
 

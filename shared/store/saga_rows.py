@@ -25,6 +25,7 @@ def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
         looks=row[10],
         traceparent=row[11],
         plan=plans.from_json(row[12]),
+        correlation_id=row[13],
         deliveries=deliveries,
     )
 

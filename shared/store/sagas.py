@@ -18,7 +18,7 @@ from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
 
 _NOTIFICATION = """
     id, tenant, status, reason, epoch, version, created_at, expires_at, send_at, next_look_at, looks, traceparent,
-    plan, clock_timestamp()
+    plan, correlation_id, clock_timestamp()
 """
 _LOCK = f"SELECT {_NOTIFICATION} FROM notifications WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
 _LOCK_DUE = f"""
@@ -72,6 +72,14 @@ FROM unnest(%b::uuid[], %b::timestamptz[], %b::smallint[]) AS s(id, next_look_at
 _RESOLVE = """
 UPDATE dead_letters SET status = 'resolved', settled_at = clock_timestamp(), settled_by = 'late success'
 WHERE notification_id = ANY(%b) AND status = 'open'
+"""
+_HASTEN = """
+UPDATE notifications SET looks = 0, next_look_at = clock_timestamp() + random() * interval '10 seconds'
+WHERE id IN (
+    SELECT id FROM notifications
+    WHERE next_look_at > clock_timestamp() + interval '10 seconds' AND status <> 'scheduled'
+    ORDER BY id FOR UPDATE SKIP LOCKED  -- whoever holds a row is at work on it, and publishes what it is owed
+)
 """
 
 
@@ -193,7 +201,4 @@ class Sagas:
 
     async def hasten(self) -> int:
         """Let the sweep look soon at everything under way: the broker has lost what it held."""
-        return await self._database.run(
-            "UPDATE notifications SET looks = 0, next_look_at = clock_timestamp() + random() * interval '10 seconds'"
-            " WHERE next_look_at > clock_timestamp() + interval '10 seconds' AND status <> 'scheduled'"
-        )
+        return await self._database.run(_HASTEN)

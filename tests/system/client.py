@@ -39,10 +39,12 @@ class Client:
         async with self.http.put(self.instance.url + path, json=document) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def post(self, message: str, *, channel: str = "email", user: str | None = None) -> str:
+    async def post(
+        self, message: str, *, channel: str = "email", user: str | None = None, event_type: str = "order_created"
+    ) -> str:
         """POST a plain event; return the id of its notification."""
         event = {
-            "event_type": "order_created",
+            "event_type": event_type,
             "user_id": user or self.user,
             "timestamp": "2024-06-01T12:00:00Z",
             "data": {"message": message, "preferred_channel": channel},
@@ -61,6 +63,15 @@ class Client:
         document: dict[str, Any] = {}
         async with asyncio.timeout(PATIENCE_SECONDS):
             while document.get("status") not in statuses:
+                document = await self.get(f"/api/v1/notifications/{key}")
+                await asyncio.sleep(0.05)
+        return document
+
+    async def until_attempted(self, key: str, times: int, status: str) -> dict[str, Any]:
+        """Wait until a notification has a status after so many attempts."""
+        document: dict[str, Any] = {"attempts": []}
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(document["attempts"]) < times or document["status"] != status:
                 document = await self.get(f"/api/v1/notifications/{key}")
                 await asyncio.sleep(0.05)
         return document

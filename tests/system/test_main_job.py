@@ -88,3 +88,24 @@ async def test_an_unknown_user_ends_failed_with_the_reason_and_a_dead_letter(car
     assert document["reason"] == "nobody knows this user"
     letters = (await carillon.get("/dead-letters"))["dead_letters"]
     assert key in {letter["notification_id"] for letter in letters}
+
+
+MOODS = {
+    "refused": ("failed", ["permanent"]),
+    "fails-1": ("sent", ["transient", "accepted"]),
+    "cut": ("sent", ["ambiguous", "accepted"]),
+    "greylisted": ("queued", ["throttled"]),
+}
+
+
+@pytest.mark.parametrize("mood", MOODS)
+async def test_what_the_mail_server_says_is_what_the_saga_does(carillon: Client, mood: str) -> None:
+    status, outcomes = MOODS[mood]
+    await carillon.put("/workflows/by_mail_only", {"channels": ["email"]})
+    await carillon.put(f"/users/{mood}-{carillon.user}", {"email": f"{mood}+{carillon.user}@example.test"})
+
+    key = await carillon.post("hello", user=f"{mood}-{carillon.user}", event_type="by_mail_only")
+
+    document = await carillon.until_attempted(key, len(outcomes), status)
+    assert [attempt["outcome"] for attempt in document["attempts"]] == outcomes
+    assert [attempt["ambiguous"] for attempt in document["attempts"]] == [each == "ambiguous" for each in outcomes]

@@ -217,3 +217,17 @@ async def test_closing_flushes_what_was_taken_and_takes_no_more() -> None:
     assert not was_closed_early
     assert [task.result() for task in tasks] == [2, 4]
     assert store.sets == [[1], [2]]
+
+
+async def test_what_does_not_fit_into_one_set_is_flushed_beside_it() -> None:
+    store = Store()
+    store.gate.clear()
+    coalescer = Coalescer[int, int](store.flush, max_size=2, flushers=2)
+
+    tasks = [asyncio.create_task(coalescer.submit(item)) for item in range(5)]
+    await turns()
+    at_once = [list(each) for each in store.sets]
+    store.gate.set()
+
+    assert await settled(*tasks) == [0, 2, 4, 6, 8]
+    assert at_once == [[0, 1], [2, 3]]

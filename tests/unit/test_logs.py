@@ -6,12 +6,13 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from shared import logs
+from shared.coalesce import Coalescer
 from shared.logs import STEP, JsonLines
 
 
@@ -148,3 +149,18 @@ def test_paths_with_tokens_are_not_written_by_the_access_log(
     logging.getLogger("uvicorn.access").info('"GET /unsubscribe/SECRET"')
 
     assert stderr.getvalue() == ""
+
+
+async def test_a_line_names_the_request_that_it_belongs_to_and_a_set_names_none(lines: Lines) -> None:
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        lines.logger.warning("flushed")
+        return items
+
+    logs.CORRELATION.set("order-42")
+    lines.logger.warning("asked")
+    asked = lines.last()
+
+    await Coalescer(flush).submit(1)
+
+    assert asked["correlation_id"] == "order-42"
+    assert "correlation_id" not in lines.last()
