@@ -34,6 +34,8 @@ from shared.store.claims import LEASE_SECONDS, Claim, Command, Recorded, Verdict
 SPREAD = 0.1
 """What waits together for a breaker is let go over so much more of the wait, not at one moment."""
 
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+
 LONGEST_HOLD_SECONDS = 1.0
 """A command that is early by no more is kept in hand: without a claim, and without anybody's turn."""
 
@@ -145,20 +147,34 @@ class Delivering:
         return Done()  # somebody else works on it, or it is finished: nothing to do
 
     async def _finish(self, held: Held, outcome: Outcome, took_seconds: float) -> Done:
-        await self._recording.submit(
-            Recorded(
-                command=held.command,
-                token=held.token,
-                tenant=held.claim.tenant,
-                outcome=outcome,
-                took_seconds=took_seconds,
-                withheld=held.claim.withheld is not None,
-                address=held.claim.address if outcome.suppress else None,
-            )
+        recorded = Recorded(
+            command=held.command,
+            token=held.token,
+            tenant=held.claim.tenant,
+            outcome=outcome,
+            took_seconds=took_seconds,
+            withheld=held.claim.withheld is not None,
+            address=held.claim.address if outcome.suppress else None,
         )
+        await self._record(recorded, held.lease_ends_at)
         self._count(held, outcome, took_seconds)
         succeeded = outcome.kind is OutcomeKind.ACCEPTED
         return Done([self._result(held.event, held.command, held.token, succeeded=succeeded)])
+
+    async def _record(self, recorded: Recorded, until: float) -> None:
+        """Keep an outcome. Only we know it: while the lease is ours, a database that is away is waited for, because
+        whoever takes the lease over can only call the attempt ambiguous and send again.
+        """
+        clock, pause = asyncio.get_running_loop().time, FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._recording.submit(recorded)
+                return
+            except Transient:
+                if clock() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _tell_breaker(self, tenant: str, outcome: Outcome, probe: UUID | None) -> None:
         try:
