@@ -12,7 +12,7 @@ from functions.compensate.main import FUNCTION as COMPENSATE
 from functions.ingest.accepting import Acceptance, Accepted
 from functions.ingest.requests import read
 from functions.orchestrate.main import FUNCTION as ORCHESTRATE
-from functions.push_ws.main import FUNCTION as PUSH_WS
+from functions.push_ws.inbox_provider import InboxProvider
 from functions.sweep.main import FUNCTION as SWEEP
 from shared import outbox
 from shared.broker import Broker, Message, PublishRefused
@@ -57,6 +57,10 @@ class RememberingBroker(HoldingBroker):
         return answers
 
 
+PATIENCE_SECONDS = 0.5
+"""How long a step waits here for a database that is away: there are tests in which it stays away."""
+
+
 class World:
     """One process with every step, the messages on their way, and the people that they are for."""
 
@@ -82,11 +86,10 @@ class World:
 
     def restart(self) -> None:
         """End every step and start it anew: nothing that it knew by itself survives."""
-        deliver_email = delivery("deliver-email", Channel.EMAIL, lambda resources: self.email)
-        push_ws = PUSH_WS
-        if self.websocket:
-            scripted = self.websocket
-            push_ws = delivery("push-ws", Channel.WEBSOCKET, lambda resources: scripted)
+        email, websocket = self.email, self.websocket
+        deliver_email = delivery("deliver-email", Channel.EMAIL, lambda _: email, patience_seconds=PATIENCE_SECONDS)
+        open_websocket = (lambda _: websocket) if websocket else InboxProvider
+        push_ws = delivery("push-ws", Channel.WEBSOCKET, open_websocket, patience_seconds=PATIENCE_SECONDS)
         orchestrate = self._open(ORCHESTRATE)
         self.sweeper = self._open(SWEEP)
         self.frames = {

@@ -16,6 +16,7 @@ from shared.runtime import Resources
 from shared.statuses import Channel
 from shared.step.answers import Done, Work
 from shared.step.delivering import Delivering
+from shared.store.claims import LEASE_SECONDS
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -79,12 +80,23 @@ def over_sets(name: str, takes: set[EventType], handle: HandleSet) -> Step:
     return Step(name=name, takes=frozenset(takes), open=lambda resources: SetWork(resources, handle))
 
 
-def delivery(name: str, channel: Channel, provider: Callable[[Resources], Provider]) -> Step:
-    """Define a deliver step: everything but the call to the provider is the frame's."""
+def delivery(
+    name: str,
+    channel: Channel,
+    provider: Callable[[Resources], Provider],
+    *,
+    patience_seconds: float = LEASE_SECONDS,
+) -> Step:
+    """Define a deliver step: everything but the call to the provider is the frame's.
+
+    For `patience_seconds`, within its lease, it waits for a database that is away when an outcome is to be recorded.
+    """
     return Step(
         name=name,
         takes=frozenset({EventType.DELIVERY_REQUESTED}),
-        open=lambda resources: Delivering(name, channel, provider(resources), resources),
+        open=lambda resources: Delivering(
+            name, channel, provider(resources), resources, patience_seconds=patience_seconds
+        ),
         by_sets=False,
         queue=commands(channel),
     )

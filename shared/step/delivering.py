@@ -63,8 +63,17 @@ class Held:
 class Delivering:
     """The work of one channel's function."""
 
-    def __init__(self, name: str, channel: Channel, provider: Provider, resources: Resources) -> None:
+    def __init__(
+        self,
+        name: str,
+        channel: Channel,
+        provider: Provider,
+        resources: Resources,
+        *,
+        patience_seconds: float = LEASE_SECONDS,
+    ) -> None:
         self._name = name
+        self._patience_seconds = patience_seconds
         self._channel = channel
         self._provider = provider
         self._resources = resources
@@ -156,7 +165,8 @@ class Delivering:
             withheld=held.claim.withheld is not None,
             address=held.claim.address if outcome.suppress else None,
         )
-        await self._record(recorded, held.lease_ends_at)
+        patience_ends_at = asyncio.get_running_loop().time() + self._patience_seconds
+        await self._record(recorded, min(held.lease_ends_at, patience_ends_at))
         self._count(held, outcome, took_seconds)
         succeeded = outcome.kind is OutcomeKind.ACCEPTED
         return Done([self._result(held.event, held.command, held.token, succeeded=succeeded)])
