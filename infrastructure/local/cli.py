@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shared.errors import CarillonError, SettingMissing
 from shared.settings import Settings, settings
+from shared.version import VERSION
 
 
 class Misconfigured(click.ClickException):
@@ -30,7 +31,7 @@ MANIFESTS = click.option(
 
 
 @click.group()
-@click.version_option(package_name="carillon")
+@click.version_option(VERSION, prog_name="carillon")
 def main() -> None:
     """Carillon, a notification platform. Settings come from the environment."""
 
