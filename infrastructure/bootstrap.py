@@ -249,9 +249,10 @@ def link_project() -> None:
     said = subprocess.run([BIN / "python", "-c", where], capture_output=True, text=True, check=True)
     Path(said.stdout.strip(), "carillon.pth").write_text(f"{ROOT}\n")
     # -P: a folder of the caller's that is called `shared` is not ours.
-    start = "import sys; from infrastructure.local.cli import main; sys.argv[0] = 'carillon'; sys.exit(main())"
+    # A shell script and a Python one at once: no blank in the path breaks it, and `ps` shows it by its name.
+    start = "import sys\nfrom infrastructure.local.cli import main\nsys.argv[0] = 'carillon'\nsys.exit(main())\n"
     script = BIN / "carillon"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(BIN / "python"))} -P -c "{start}" "$@"\n')
+    script.write_text(f"#!/bin/sh\n'''exec' {shlex.quote(str(BIN / 'python'))} -P \"$0\" \"$@\"\n' '''\n{start}")
     script.chmod(0o755)
 
 
