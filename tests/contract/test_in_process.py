@@ -68,3 +68,17 @@ async def test_a_broker_that_lost_everything_says_so_and_goes_on(small: InProces
     inbox.received[1].acknowledge()
     await inbox.until(3)
     assert inbox.ids == ["in hand", "new", "newer"]
+
+
+async def test_a_broker_that_begins_says_that_what_an_earlier_process_held_is_lost() -> None:
+    losses: list[str] = []
+
+    async def note() -> None:
+        losses.append("loss")
+
+    broker = InProcessBroker(on_loss=note)
+    await broker.start()
+    await eventually(lambda: losses == ["loss"])
+
+    assert losses == ["loss"]
+    await broker.stop()
