@@ -31,7 +31,6 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="The address that HTTP listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that HTTP listens on.")
-    public_url: str | None = Field(None, description="How the world reaches this API; used in links.")
     api_keys: SecretStr | None = Field(None, description="tenant:key pairs, separated by commas.")
     api_open: bool = Field(default=False, description="Serve without keys on an address other than loopback.")
     intake_backlog_max: int = Field(100_000, ge=1, description="Backlog beyond which the intake says 503.")

@@ -53,11 +53,11 @@ class Acceptance:
             DatabaseUnavailable: nothing was kept, or it is not known; the same request again is safe.
         """
         await self._check_backlog()
-        rows = [_row(item) for item in submissions if isinstance(item, Submission)]
-        kept = iter(zip(rows, await self._keeping.submit_all(rows), strict=True))
-        answers = [item if isinstance(item, Refused) else self._judge(*next(kept)) for item in submissions]
-        self._announce([row for row, answer in self._fresh(submissions, rows, answers) if answer.status == "pending"])
-        return answers
+        rows = {place: _row(item) for place, item in enumerate(submissions) if isinstance(item, Submission)}
+        kept = await self._keeping.submit_all(list(rows.values()))
+        judged = {place: self._judge(row, result) for (place, row), result in zip(rows.items(), kept, strict=True)}
+        self._announce([rows[place] for place, answer in judged.items() if _is_waiting(answer)])
+        return [item if isinstance(item, Refused) else judged[place] for place, item in enumerate(submissions)]
 
     async def close(self) -> None:
         """Announce what was accepted, as far as the broker takes it; the sweep owes the rest."""
@@ -73,15 +73,6 @@ class Acceptance:
         if kept is Kept.NEW:
             self._resources.metrics.accepted.inc()
         return Accepted(row.id, status)
-
-    @staticmethod
-    def _fresh(
-        submissions: Sequence[Submission | Refused],
-        rows: Sequence[NewNotification],
-        answers: Sequence[Accepted | Refused],
-    ) -> list[tuple[NewNotification, Accepted]]:
-        ours = [answer for item, answer in zip(submissions, answers, strict=True) if isinstance(item, Submission)]
-        return [(row, a) for row, a in zip(rows, ours, strict=True) if isinstance(a, Accepted)]
 
     def _announce(self, rows: Sequence[NewNotification]) -> None:
         """Publish beside the answer. A copy of a known event is announced too, while its saga has not begun."""
@@ -101,6 +92,10 @@ class Acceptance:
             self._backlog = (now, await self._resources.store.gauges.backlog())
         if self._backlog[1] >= self._resources.settings.intake_backlog_max:
             raise BacklogFull("as many notifications wait as may wait")
+
+
+def _is_waiting(answer: Accepted | Refused) -> bool:
+    return isinstance(answer, Accepted) and answer.status == "pending"
 
 
 def _look_away(future: asyncio.Future[None]) -> None:

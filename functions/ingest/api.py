@@ -21,7 +21,6 @@ from shared.problems import problem
 from shared.requests import read_body
 from shared.runtime import Resources
 from shared.step import ApiWork
-from shared.strict_json import MAX_BYTES
 
 
 class IngestApi(ApiWork):
@@ -45,7 +44,7 @@ class IngestApi(ApiWork):
         headers = lowered(request.headers)
         CORRELATION.set(headers.get("x-correlation-id", "")[:128] or None)
         is_batch = cloudevents.mode(headers) is cloudevents.Mode.BATCHED
-        body = await read_body(request, cloudevents.MAX_BATCH_BYTES if is_batch else MAX_BYTES)
+        body = await read_body(request, cloudevents.max_body_bytes(headers))
         answers = await self._acceptance.accept(read(headers, body, tenant=tenant))
         if is_batch:
             return _json(202, {"results": [_one_of_many(answer) for answer in answers]})

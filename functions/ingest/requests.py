@@ -56,7 +56,6 @@ class Submission:
     correlation_id: str | None
     traceparent: str | None
     body_hash: bytes
-    send_at: datetime | None = None
 
 
 def _identifier(value: object) -> object:

@@ -1,6 +1,6 @@
 """The saga of one notification: what is known, what happened, what follows, what is owed. Pure."""
 
-from shared.saga.deciding import decide, is_final
+from shared.saga.deciding import decide
 from shared.saga.occurrences import (
     AttemptRecorded,
     Compensated,
@@ -50,7 +50,6 @@ __all__ = [
     "Why",
     "decide",
     "due_now",
-    "is_final",
     "next_look",
     "owed",
 ]

@@ -24,7 +24,7 @@ from shared.saga.occurrences import (
     Routed,
 )
 from shared.saga.state import Decision, Entry, Saga, What
-from shared.statuses import REACHED, TERMINAL, UNDER_WAY, Channel, DeliveryStatus, NotificationStatus
+from shared.statuses import REACHED, UNDER_WAY, Channel, DeliveryStatus, NotificationStatus
 
 N, D = NotificationStatus, DeliveryStatus
 
@@ -158,8 +158,3 @@ _HANDLERS: dict[type, Callable[[Saga, Any, datetime], Decision]] = {
     Compensated: _on_compensated,
     Replayed: _on_replayed,
 }
-
-
-def is_final(saga: Saga) -> bool:
-    """Tell whether nothing more is owed to it."""
-    return saga.status in TERMINAL and not any(delivery.deadline for delivery in saga.current())

@@ -162,7 +162,6 @@ class What(StrEnum):
     FAILED = "failed"
     REPLAYED = "replayed"
     CANCELLED = "cancelled"
-    REPUBLISHED = "republished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from shared.broker.topology import commands
 from shared.events import Event, EventType
 from shared.outcomes import Provider
 from shared.runtime import Resources
@@ -29,7 +28,6 @@ class Step:
     takes: frozenset[EventType]
     open: Callable[[Resources], Work]
     by_sets: bool = True
-    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,5 +96,4 @@ def delivery(
             name, channel, provider(resources), resources, patience_seconds=patience_seconds
         ),
         by_sets=False,
-        queue=commands(channel),
     )

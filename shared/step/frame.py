@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from shared.coalesce import Coalescer
-from shared.errors import BrokerUnavailable, CarillonError, Garbage, ShuttingDown, Transient
+from shared.errors import CarillonError, Garbage, Transient
 from shared.events import Event, EventType, Garbled, encode
 from shared.logs import STEP
 from shared.runtime import Resources
@@ -105,7 +105,7 @@ class Frame:
 
     async def _judge(self, item: Event | Garbled, failure: BaseException) -> int:
         """Say what a failure means for one event."""
-        if isinstance(failure, Transient | BrokerUnavailable | ShuttingDown | asyncio.CancelledError):
+        if isinstance(failure, Transient | asyncio.CancelledError):
             return LATER
         if isinstance(failure, Garbage):
             return await self._keep(item, str(failure))

@@ -25,7 +25,7 @@ from shared.saga import (
     decide,
 )
 from shared.saga.state import MAX_TAKEOVERS
-from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.statuses import TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 EMAIL, SMS, WEBSOCKET = Channel.EMAIL, Channel.SMS, Channel.WEBSOCKET
@@ -155,3 +155,8 @@ class Story:
         due_at = self.delivery(channel).due_at
         assert due_at is not None
         return (due_at - self.now).total_seconds()
+
+
+def is_final(saga: Saga) -> bool:
+    """Tell whether nothing more is owed to a saga."""
+    return saga.status in TERMINAL and not any(delivery.deadline for delivery in saga.current())

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from shared.saga import CommandOwed, OnAmbiguous, What, is_final, owed
+from shared.saga import CommandOwed, OnAmbiguous, What, owed
 from shared.statuses import DeliveryStatus, NotificationStatus, OutcomeKind
-from tests.unit.sagas import EMAIL, NOON, SMS, Story, pending
+from tests.unit.sagas import EMAIL, NOON, SMS, Story, is_final, pending
 
 N, D = NotificationStatus, DeliveryStatus
 HOLD = OnAmbiguous.HOLD

@@ -17,11 +17,10 @@ from shared.saga import (
     Receipt,
     Replayed,
     What,
-    is_final,
     owed,
 )
 from shared.statuses import DeliveryStatus, NotificationStatus, OutcomeKind
-from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, pending, routed
+from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, is_final, pending, routed
 
 N, D = NotificationStatus, DeliveryStatus
 WITHIN = {WEBSOCKET: 60.0}

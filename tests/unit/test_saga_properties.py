@@ -30,7 +30,6 @@ from shared.saga import (
     Why,
     decide,
     due_now,
-    is_final,
     next_look,
     owed,
 )
@@ -45,7 +44,7 @@ from shared.statuses import (
     NotificationStatus,
     OutcomeKind,
 )
-from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, pending
+from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, is_final, pending
 
 CHANNELS = (EMAIL, SMS, WEBSOCKET)
 WAITING = frozenset({DeliveryStatus.RETRYING, DeliveryStatus.DEFERRED})
