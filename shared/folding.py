@@ -14,8 +14,7 @@ from shared.rendering import RenderingFailed, render, title_of
 from shared.saga import Owed, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
 from shared.store.changes import Change
-from shared.store.dead_letters import bury
-from shared.store.directory import Facts, facts
+from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
 from shared.workflows import DEFAULT, Workflow
 
@@ -50,12 +49,12 @@ def read_workflow(definition: Mapping[str, Any] | None) -> Workflow:
 async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Facts], *, looked: bool = False) -> None:
     """Render what is newly queued, write every change, and bury what nobody can decide but a person."""
     unread = [change.before.id for change in changes if change.queued() and change.before.id not in known]
-    known |= await facts(sagas.connection, unread)
+    known |= await sagas.facts(unread)
     for change in changes:
         for channel in change.queued():
             change.contents[channel] = content(change.after, channel, known[change.before.id])
     await sagas.save(changes, looked=looked)
-    await bury(sagas.connection, "unknown", "orchestrate", [c.after for c in changes if _ended_unknown(c)])
+    await sagas.bury("unknown", "orchestrate", [c.after for c in changes if _ended_unknown(c)])
 
 
 def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, str]:

@@ -13,8 +13,6 @@ from shared.saga import Compensated, Saga, decide, owed
 from shared.statuses import REACHED, Channel, NotificationStatus
 from shared.step import Done
 from shared.store.changes import Change
-from shared.store.dead_letters import bury
-from shared.store.inbox import retract
 from shared.store.sagas import SagaSet
 
 SOURCE = "compensate"
@@ -34,11 +32,11 @@ async def compensate_set(resources: Resources, events: Sequence[Event]) -> list[
     async with resources.store.sagas.transaction() as sagas:
         changes = await sagas.lock(ids)
         open_ones = [c for c in changes.values() if c.before.status is NotificationStatus.COMPENSATING]
-        retracted = await retract(sagas.connection, [c.before.id for c in open_ones if _was_pushed(c.before)])
+        retracted = await sagas.retract([c.before.id for c in open_ones if _was_pushed(c.before)])
         for change in open_ones:
             change.take(decide(change.before, _what_was_undone(change.before, retracted), sagas.now))
         await sagas.save(open_ones)
-        await bury(sagas.connection, "notification", SOURCE, [change.after for change in open_ones])
+        await sagas.bury("notification", SOURCE, [change.after for change in open_ones])
     resources.metrics.dead_letters.labels("notification").inc(len(open_ones))
     tell_ends(resources.metrics, open_ones)
     return [_answer(changes, sagas, event) for event in events]

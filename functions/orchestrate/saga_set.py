@@ -15,7 +15,7 @@ from shared.saga import AttemptRecorded, Looked, Occurrence, ReceiptRecorded, de
 from shared.statuses import NotificationStatus
 from shared.step import Done
 from shared.store.changes import Change
-from shared.store.directory import Facts, facts
+from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
 
 SOURCE = "orchestrate"
@@ -56,7 +56,7 @@ async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence
     ]
     looked_at = [event.data.notification_id for event in events if event.type in LOOKS]
     return Known(
-        facts=await facts(sagas.connection, pending),
+        facts=await sagas.facts(pending),
         attempts=await sagas.attempts(pairs),
         receipts=await sagas.receipts([key for key in looked_at if key]),
     )

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
 from shared.ids import NAMESPACE
 from shared.saga import Decision, Replayed, Saga, decide
 from shared.store.changes import Change
-from shared.store.database import Connection, Database
+from shared.store.database import Database
 from shared.store.sagas import SagaSet
 from shared.tenants import OPEN_TENANT
 
-_BURY_NOTIFICATIONS = """
-INSERT INTO dead_letters (id, tenant, kind, notification_id, epoch, step, reason)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::uuid[], %b::int[], %b::text[], %b::text[])
-ON CONFLICT (id) DO NOTHING
-"""
 _BURY_BYTES = """
 INSERT INTO dead_letters (id, tenant, kind, step, reason, body)
 VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
@@ -39,22 +33,6 @@ INSERT INTO step_failures AS f (step, event_id, count) VALUES (%s, %s, 1)
 ON CONFLICT (step, event_id) DO UPDATE SET count = f.count + 1, updated_at = clock_timestamp() RETURNING count
 """
 REPLAY_WINDOW_SECONDS = 24 * 3600
-
-
-async def bury(connection: Connection, kind: str, step: str, sagas: Sequence[Saga]) -> None:
-    """Keep sagas as dead letters, inside the transaction that ends them."""
-    if not sagas:
-        return
-    columns: list[list[Any]] = [
-        [uuid5(saga.id, f"dead letter\x1f{saga.epoch}") for saga in sagas],
-        [saga.tenant for saga in sagas],
-        [kind for _ in sagas],
-        [saga.id for saga in sagas],
-        [saga.epoch for saga in sagas],
-        [step for _ in sagas],
-        [saga.reason for saga in sagas],
-    ]
-    await connection.execute(_BURY_NOTIFICATIONS, columns)
 
 
 class DeadLetters:

@@ -10,10 +10,13 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from shared.saga import AttemptRecorded, Delivery, ReceiptRecorded, next_look
+from shared.saga import AttemptRecorded, Delivery, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
+from shared.store.burying import bury
 from shared.store.changes import Change, delivery_columns, is_resolved, line_of, plan_of
 from shared.store.database import Connection, Database
+from shared.store.facts import Facts, facts
+from shared.store.inbox import retract
 from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
 
 _NOTIFICATION = """
@@ -87,7 +90,7 @@ class SagaSet:
     """The rows that one transaction has locked."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self._connection = connection
         self.now: datetime = datetime.max
 
     async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Change]:
@@ -99,14 +102,14 @@ class SagaSet:
         return await self._load(_LOCK_DUE, (limit,))
 
     async def _load(self, statement: str, values: Sequence[Any]) -> dict[UUID, Change]:
-        rows = await (await self.connection.execute(statement, values)).fetchall()
+        rows = await (await self._connection.execute(statement, values)).fetchall()
         if not rows:
             return {}
         self.now = rows[-1][-1]
         ids = sorted(row[0] for row in rows)
         deliveries: dict[UUID, list[Delivery]] = {}
         if any(row[12] is not None for row in rows):  # the others are not routed, so they have none
-            found = await (await self.connection.execute(_DELIVERIES, (ids,))).fetchall()
+            found = await (await self._connection.execute(_DELIVERIES, (ids,))).fetchall()
             for row in found:
                 deliveries.setdefault(row[0], []).append(delivery_of(row))
         sagas = {row[0]: saga_of(row, tuple(deliveries.get(row[0], ()))) for row in rows}
@@ -117,29 +120,41 @@ class SagaSet:
         if not pairs:
             return {}
         values = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-        rows = await (await self.connection.execute(_ATTEMPTS, values)).fetchall()
+        rows = await (await self._connection.execute(_ATTEMPTS, values)).fetchall()
         return {(row[0], row[1]): attempt_of(row) for row in rows}
 
     async def receipts(self, ids: Sequence[UUID]) -> dict[UUID, list[ReceiptRecorded]]:
         """Read the receipts of notifications, oldest first."""
         found: dict[UUID, list[ReceiptRecorded]] = {}
         if ids:
-            for row in await (await self.connection.execute(_RECEIPTS, (list(ids),))).fetchall():
+            for row in await (await self._connection.execute(_RECEIPTS, (list(ids),))).fetchall():
                 found.setdefault(row[0], []).append(receipt_of(row))
         return found
+
+    async def facts(self, ids: Sequence[UUID]) -> dict[UUID, Facts]:
+        """Read what routing and rendering ask about notifications."""
+        return await facts(self._connection, ids)
+
+    async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
+        """Keep sagas as dead letters."""
+        await bury(self._connection, kind, step, sagas)
+
+    async def retract(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Take messages out of inboxes; return those that were there."""
+        return await retract(self._connection, ids)
 
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
         """Write what changed: versions + 1, deliveries, timeline; and when the sweep must look next."""
         written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id)
         if written:
-            await self.connection.execute(_SAVE, self._columns(written, looked=looked))
+            await self._connection.execute(_SAVE, self._columns(written, looked=looked))
         late = [c.before.id for c in written if is_resolved(c)]
         if late:
-            await self.connection.execute(_RESOLVE, (late,))
+            await self._connection.execute(_RESOLVE, (late,))
         rest = [change for change in changes if looked and not change.entries]
         if rest:
             rows = [(c.before.id, next_look(c.after, self.now, c.before.looks), c.before.looks + 1) for c in rest]
-            await self.connection.execute(_TOUCH, [list(column) for column in zip(*sorted(rows), strict=True)])
+            await self._connection.execute(_TOUCH, [list(column) for column in zip(*sorted(rows), strict=True)])
 
     def _columns(self, changes: Sequence[Change], *, looked: bool) -> list[list[Any]]:
         sagas = [change.after for change in changes]
