@@ -67,13 +67,14 @@ class Claim:
 
 
 _CLAIM = """
-WITH wanted AS (
-    SELECT * FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[]) AS w(id, attempt, epoch, token)
+WITH wanted AS MATERIALIZED (
+    SELECT w.*, %b::text AS channel
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[]) AS w(id, attempt, epoch, token)
 ), locked AS (
     SELECT d.notification_id, d.tenant, d.status, d.epoch, d.attempt, d.tries, d.takeovers, d.due_at, d.lease_until,
            d.claimed_at, d.token AS held, d.outcome, d.content,
-           w.attempt AS wanted_attempt, w.epoch AS wanted_epoch, w.token AS given
-    FROM wanted w JOIN deliveries d ON d.notification_id = w.id AND d.channel = %b
+           d.channel, w.attempt AS wanted_attempt, w.epoch AS wanted_epoch, w.token AS given
+    FROM wanted w JOIN deliveries d ON d.notification_id = w.id AND d.channel = w.channel
     ORDER BY d.notification_id FOR UPDATE OF d
 ), judged AS (
     SELECT l.*, n.user_id, n.traceparent, n.created_at, n.plan,
@@ -94,7 +95,7 @@ WITH wanted AS (
 ), abandoned AS (
     INSERT INTO attempts (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, code, reason,
                           started_at)
-    SELECT notification_id, held, tenant, %b, epoch, attempt, 'ambiguous', true, 'lease expired',
+    SELECT notification_id, held, tenant, channel, epoch, attempt, 'ambiguous', true, 'lease expired',
            'whoever held the claim did not come back in time', claimed_at
     FROM judged WHERE verdict IN ('takeover', 'lost') AND held IS NOT NULL
     ON CONFLICT (notification_id, token) DO NOTHING
@@ -108,7 +109,7 @@ WITH wanted AS (
         claimed_at = clock_timestamp(),
         lease_until = CASE WHEN j.verdict <> 'lost' THEN clock_timestamp() + interval '{lease} seconds' END
     FROM judged j
-    WHERE j.verdict IN ('claimed', 'takeover', 'lost') AND d.notification_id = j.notification_id AND d.channel = %b
+    WHERE j.verdict IN ('claimed', 'takeover', 'lost') AND d.notification_id = j.notification_id AND d.channel = j.channel
 )
 SELECT j.notification_id, j.verdict, CASE WHEN j.verdict IN ('claimed', 'takeover') THEN j.given ELSE j.held END,
        j.outcome, j.tenant, j.user_id, {address}, j.content,
@@ -116,9 +117,9 @@ SELECT j.notification_id, j.verdict, CASE WHEN j.verdict IN ('claimed', 'takeove
            WHEN u.id IS NULL THEN 'nobody knows this user'
            WHEN {address} IS NULL THEN 'the user has no address for this channel'
            WHEN EXISTS (SELECT FROM preferences p WHERE p.tenant = j.tenant AND p.user_id = j.user_id
-                        AND p.category IN (COALESCE(j.plan->>'category', 'general'), '*') AND p.channel = %b
+                        AND p.category IN (COALESCE(j.plan->>'category', 'general'), '*') AND p.channel = j.channel
                         AND NOT p.enabled) THEN 'the user does not want this category here'
-           WHEN EXISTS (SELECT FROM suppressions s WHERE s.tenant = j.tenant AND s.channel = %b
+           WHEN EXISTS (SELECT FROM suppressions s WHERE s.tenant = j.tenant AND s.channel = j.channel
                         AND s.address = {address}) THEN 'the address is suppressed'
        END,
        EXTRACT(EPOCH FROM j.due_at - clock_timestamp())::float8, j.traceparent,
@@ -128,23 +129,24 @@ FROM judged j LEFT JOIN users u ON u.tenant = j.tenant AND u.id = j.user_id
 _VERDICTS = {"takeover": Verdict.CLAIMED, "lost": Verdict.RECORDED}
 
 _RECORD = """
-WITH said AS (
-    SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::text[], %b::bool[], %b::text[],
+WITH said AS MATERIALIZED (
+    SELECT s.*, %b::text AS channel
+    FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::text[], %b::bool[], %b::text[],
                          %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[])
         AS s(id, token, tenant, epoch, attempt, outcome, withheld, code, reason, provider, provider_message_id,
              retry_after_seconds, took_seconds)
 ), locked AS (
-    SELECT d.notification_id FROM said s JOIN deliveries d ON d.notification_id = s.id AND d.channel = %b
+    SELECT d.notification_id FROM said s JOIN deliveries d ON d.notification_id = s.id AND d.channel = s.channel
     ORDER BY d.notification_id FOR UPDATE OF d
 ), marked AS (
     UPDATE deliveries d SET outcome = s.outcome, lease_until = NULL, updated_at = clock_timestamp()
     FROM said s JOIN locked l ON l.notification_id = s.id
-    WHERE d.notification_id = s.id AND d.channel = %b AND d.token = s.token AND d.status = 'sending'
+    WHERE d.notification_id = s.id AND d.channel = s.channel AND d.token = s.token AND d.status = 'sending'
       AND d.outcome IS NULL
 )
 INSERT INTO attempts AS a (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, withheld, code,
                            reason, provider, provider_message_id, retry_after_seconds, started_at)
-SELECT s.id, s.token, s.tenant, %b, s.epoch, s.attempt, s.outcome, s.outcome = 'ambiguous', s.withheld, s.code,
+SELECT s.id, s.token, s.tenant, s.channel, s.epoch, s.attempt, s.outcome, s.outcome = 'ambiguous', s.withheld, s.code,
        s.reason, s.provider, s.provider_message_id, s.retry_after_seconds,
        clock_timestamp() - s.took_seconds * interval '1 second'
 FROM said s ORDER BY s.id
@@ -203,11 +205,11 @@ class Claims:
             first.setdefault(command, place)
         rows = sorted(first, key=lambda row: (row.notification_id, row.attempt, row.epoch))
         values = (
+            channel.value,
             [row.notification_id for row in rows],
             [row.attempt for row in rows],
             [row.epoch for row in rows],
             [uuid4() for _ in rows],
-            *[channel.value] * 5,
         )
         statement = _CLAIM.format(address=ADDRESS[channel], lease=LEASE_SECONDS, max_takeovers=MAX_TAKEOVERS)
         answered = await self._database.fetch(statement, values)
@@ -221,7 +223,7 @@ class Claims:
         """Keep the outcomes of a set of attempts; also those whose claim was lost to somebody else."""
         rows = sorted(items, key=lambda item: (item.command.notification_id, item.token))
         async with self._database.transaction() as connection:
-            await connection.execute(_RECORD, [*_columns(rows), *[channel.value] * 3])
+            await connection.execute(_RECORD, [channel.value, *_columns(rows)])
             await _suppress(connection, channel, rows)
 
     async def give_back(self, channel: Channel, command: Command, token: UUID) -> None:

@@ -34,6 +34,21 @@ _PASSING = (
 
 TRUSTED_SECONDS = 1.0
 
+_OPTIONS = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "TimeZone": "UTC",
+    # Every statement here finds rows by their keys. The planner's guesses about a set of unknown size must not turn
+    # that into a scan of the table: it did so with 20,000 rows of history (docs/decisions/0008-plans.md).
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+    "jit": "off",
+}
+"""What each connection is told, besides what the server's own configuration says."""
+
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +64,7 @@ class Database:
             open=False,
             timeout=POOL_WAIT_SECONDS,
             max_waiting=2000,
-            kwargs={"autocommit": True, "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c TimeZone=UTC"},
+            kwargs={"autocommit": True, "options": " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())},
             configure=_configure,
             check=self._check,
             reset=self._note_use,
