@@ -19,6 +19,29 @@ Result = TypeVar("Result")
 Flush = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
 
 
+class Call(Generic[Result]):
+    """One caller with its items: all its bookkeeping is here, so that an item costs no task and no future."""
+
+    __slots__ = ("done", "missing", "results")
+
+    def __init__(self, size: int) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.missing = size
+        self.results: list[Result | BaseException] = [_NONE] * size
+
+    def settle(self, place: int, result: Result | BaseException) -> None:
+        """Note what came of one item; the last one wakes the caller, unless it has left."""
+        self.results[place] = result
+        self.missing -= 1
+        if not self.missing and not self.done.done():
+            self.done.set_result(None)
+
+
+_NONE = ShuttingDown("no result")
+
+Waiting = tuple[Item, Call[Result], int]
+
+
 class Coalescer(Generic[Item, Result]):
     """Gather items while a flush runs; flush at most `max_size` of them at once, `flushers` sets at a time.
 
@@ -30,7 +53,7 @@ class Coalescer(Generic[Item, Result]):
         self._flush = flush
         self._max_size = max_size
         self._flushers = flushers
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[Waiting[Item, Result]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._is_starting = False  # a flush that has not looked yet takes along whatever comes meanwhile
         self._closed = False
@@ -41,11 +64,20 @@ class Coalescer(Generic[Item, Result]):
 
     async def submit(self, item: Item) -> Result:
         """Wait for this item's own result. Raises what its flush had for it."""
-        return await self.enqueue(item)
+        call = self.enqueue([item])
+        await call.done
+        result = call.results[0]
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     async def submit_all(self, items: Sequence[Item]) -> list[Result | BaseException]:
         """Wait for the results of several items, in order; exceptions are returned."""
-        return await asyncio.gather(*[self.enqueue(item) for item in items], return_exceptions=True)
+        if not items:
+            return []
+        call = self.enqueue(items)
+        await call.done
+        return call.results
 
     async def close(self) -> None:
         """Take no more items, and wait until those taken are flushed."""
@@ -53,15 +85,16 @@ class Coalescer(Generic[Item, Result]):
         while self._running:
             await asyncio.wait(self._running)
 
-    def enqueue(self, item: Item) -> asyncio.Future[Result]:
-        """Put an item into the next flush, without waiting for it."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    def enqueue(self, items: Sequence[Item]) -> Call[Result]:
+        """Put items into the next flushes, without waiting for them."""
+        call: Call[Result] = Call(len(items))
         if self._closed:
-            future.set_exception(ShuttingDown("this process takes no new work"))
-            return future
-        self._waiting.append((item, future))
+            call.results = [ShuttingDown("this process takes no new work") for _ in items]
+            call.done.set_result(None)
+            return call
+        self._waiting.extend([(item, call, place) for place, item in enumerate(items)])
         self._start()
-        return future
+        return call
 
     def _start(self) -> None:
         if self._waiting and not self._is_starting and len(self._running) < self._flushers:
@@ -76,7 +109,7 @@ class Coalescer(Generic[Item, Result]):
                 size = min(len(self._waiting), self._max_size)
                 taken = [self._waiting.popleft() for _ in range(size)]
                 self._start()  # what is left over is somebody else's, if there is room for another flush
-                wanted = [pair for pair in taken if not pair[1].done()]  # a caller who left takes its item along
+                wanted = [one for one in taken if not one[1].done.done()]  # a caller who left takes its items along
                 if wanted:
                     await self._settle(wanted)
         finally:
@@ -85,35 +118,25 @@ class Coalescer(Generic[Item, Result]):
             if task is not None:
                 self._running.discard(task)
 
-    async def _settle(self, pairs: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _settle(self, taken: Sequence[Waiting[Item, Result]]) -> None:
         try:
-            results = await self._flush([item for item, _ in pairs])
-            for (_, future), result in zip(pairs, results, strict=True):
-                resolve(future, result)
+            results = await self._flush([item for item, _, _ in taken])
+            for (_, call, place), result in list(zip(taken, results, strict=True)):  # all of them, or none
+                call.settle(place, result)
         except Transient as everybodys:
-            fail(pairs, everybodys)
+            fail(taken, everybodys)
         except asyncio.CancelledError:
-            fail(pairs, ShuttingDown("the flush was cancelled"))
+            fail(taken, ShuttingDown("the flush was cancelled"))
             raise
         except Exception as failure:  # row by row: one event never changes another's fate
-            if len(pairs) == 1:
-                fail(pairs, failure)
+            if len(taken) == 1:
+                fail(taken, failure)
                 return
-            for pair in pairs:
-                await self._settle([pair])
+            for one in taken:
+                await self._settle([one])
 
 
-def resolve(future: asyncio.Future[Result], result: Result | Exception) -> None:
-    """Give a waiting caller its result, unless it has left."""
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
-
-
-def fail(pairs: Sequence[tuple[Item, asyncio.Future[Result]]], failure: Exception) -> None:
-    """Give every waiting caller the same failure."""
-    for _, future in pairs:
-        resolve(future, failure)
+def fail(taken: Sequence[Waiting[Item, Result]], failure: Exception) -> None:
+    """Give every item the same failure."""
+    for _, call, place in taken:
+        call.settle(place, failure)

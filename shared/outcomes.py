@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from shared.statuses import Channel, OutcomeKind
@@ -64,3 +64,20 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+Tell = Callable[[Sequence[tuple[int, Outcome | None]]], None]
+"""Hears what has ended, as often as something has: the places of the letters, and what came of each. None says that
+nothing was begun, for want of a connection or of time.
+"""
+
+
+@runtime_checkable
+class SetProvider(Provider, Protocol):
+    """A provider that carries many letters at once better than one by one."""
+
+    async def send_set(self, letters: Sequence[Letter], tell: Tell) -> None:
+        """Make one attempt for each letter; return when each has been told.
+
+        All within `deadline_seconds` of the call. After it nothing is begun, even if this process slept meanwhile.
+        """

@@ -7,11 +7,12 @@ answers only 200 and 503 leave this app: its 400 page repeats headers and body (
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -118,7 +119,7 @@ class StepApp:
     def __init__(self, definition: Step, module: ModuleType, resources: Resources) -> None:
         self.name = definition.name
         work = definition.open(resources)
-        self._frame = Frame(definition.name, definition.takes, work, resources, by_sets=definition.by_sets)
+        self._frame = Frame(definition.name, definition.takes, work, resources)
         self._framework = framework_app(module.__name__)
         self._app = Front({("POST", "/"): self._take}, [*watching(resources), Mount("/", app=self._elsewhere)])
 
@@ -146,7 +147,8 @@ class StepApp:
         is_batch = request.headers.get("content-type", "").startswith(BATCH_CONTENT_TYPE)
         body, is_whole = await _read(request, LARGEST_BATCH_BYTES if is_batch else LARGEST_EVENT_BYTES)
         if is_batch and is_whole:
-            return Response(json.dumps(await self._frame.take(read_batch(body))), media_type="application/json")
+            items = read_batch(body)
+            return BatchAnswer(self._frame, items) if items is not None else await self._keep(body, "no batch")
         if not is_whole:
             return await self._keep(body, "longer than any event of ours")
         return await self._through_framework(request.scope, body)
@@ -167,20 +169,58 @@ class StepApp:
         return Response(status_code=answers[0], headers=headers)
 
 
-def read_batch(body: bytes) -> list[Event | Garbled]:
-    """Read a JSON array of events, all in one parse; if one of them is none of ours, one by one."""
+class BatchAnswer(Response):
+    """The answers to a batch: the number of its events in a line, then lines of `[[place, status], ...]` as they end.
+
+    A slow event holds up the answer to no other one (docs/decisions/0010-answers-as-they-end.md).
+    """
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, frame: Frame, items: Sequence[Event | Garbled]) -> None:
+        super().__init__(headers={"content-type": self.media_type})
+        del self.headers["content-length"]
+        self._frame = frame
+        self._items = items
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Work on the batch and send its answers."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": b"%d\n" % len(self._items), "more_body": True})
+        given: list[tuple[int, int]] = []
+        is_given = asyncio.Event()
+
+        def told(answers: Sequence[tuple[int, int]]) -> None:
+            given.extend(answers)
+            is_given.set()
+
+        work = asyncio.ensure_future(self._frame.take(self._items, told))
+        work.add_done_callback(lambda _: is_given.set())
+        try:
+            while not work.done() or given:
+                await is_given.wait()
+                is_given.clear()
+                if given:
+                    line = json.dumps(given).encode() + b"\n"
+                    given.clear()
+                    await send({"type": "http.response.body", "body": line, "more_body": True})
+            await work
+        finally:
+            work.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+
+def read_batch(body: bytes) -> list[Event | Garbled] | None:
+    """Read an array of events in one parse; if one of them is none of ours, one by one. None: it is no array."""
     try:
         return list(_BATCH.validate_json(body))
     except ValidationError:
-        return _read_one_by_one(body)
-
-
-def _read_one_by_one(body: bytes) -> list[Event | Garbled]:
+        pass
     try:
         documents = strict_json.parse(body, max_bytes=len(body) + 1)
-    except Refused as refused:
-        return [Garbled(body, refused.detail)]
-    return [_read_one(document) for document in (documents if isinstance(documents, list) else [documents])]
+    except Refused:
+        return None
+    return [_read_one(document) for document in documents] if isinstance(documents, list) else None
 
 
 def _read_one(document: Any) -> Event | Garbled:

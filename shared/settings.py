@@ -35,7 +35,6 @@ class Settings(BaseSettings):
     api_open: bool = Field(default=False, description="Serve without keys on an address other than loopback.")
     intake_backlog_max: int = Field(100_000, ge=1, description="Backlog beyond which the intake says 503.")
 
-    step_concurrency: int = Field(100, ge=1, le=2000, description="Events that one function works on at once.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     data_dir: str = Field(".carillon", description="Where the embedded Postgres keeps its files.")
 

@@ -101,7 +101,7 @@ class World:
         }
 
     def _open(self, step: Step) -> Frame:
-        return Frame(step.name, step.takes, step.open(self.resources), self.resources, by_sets=step.by_sets)
+        return Frame(step.name, step.takes, step.open(self.resources), self.resources)
 
     async def settle_in(self, workflow: dict[str, Any] | None = None) -> World:
         """Let a person move in who has an e-mail address, and an inbox as everybody has."""

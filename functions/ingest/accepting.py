@@ -23,6 +23,8 @@ BACKLOG_CACHE_SECONDS = 2.0
 MOST_ANNOUNCEMENTS = 20_000
 """So many accepted events wait in memory for their confirm; beyond, the sweep announces them from the rows."""
 
+OWED = EventOwed()
+
 log = logging.getLogger(__name__)
 
 
@@ -76,9 +78,13 @@ class Acceptance:
 
     def _announce(self, rows: Sequence[NewNotification]) -> None:
         """Publish beside the answer. A copy of a known event is announced too, while its saga has not begun."""
-        for row in rows[: max(0, MOST_ANNOUNCEMENTS - len(self._announcing))]:
-            about = outbox.About(row.id, row.tenant, traceparent=row.traceparent)
-            self._announcing.enqueue(outbox.write(SOURCE, about, EventOwed())).add_done_callback(_look_away)
+        room = max(0, MOST_ANNOUNCEMENTS - len(self._announcing))
+        self._announcing.enqueue(
+            [
+                outbox.write(SOURCE, outbox.About(row.id, row.tenant, traceparent=row.traceparent), OWED)
+                for row in rows[:room]
+            ]
+        )
 
     async def _publish(self, messages: Sequence[Message]) -> Sequence[None]:
         refused = sum(1 for failure in await self._resources.broker.publish(messages) if failure is not None)
@@ -96,12 +102,6 @@ class Acceptance:
 
 def _is_waiting(answer: Accepted | Refused) -> bool:
     return isinstance(answer, Accepted) and answer.status == "pending"
-
-
-def _look_away(future: asyncio.Future[None]) -> None:
-    """The row is owed its announcement, whatever came of this one; the sweep sees to it."""
-    if not future.cancelled():
-        future.exception()
 
 
 def _row(item: Submission) -> NewNotification:

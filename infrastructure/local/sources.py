@@ -15,7 +15,7 @@ from uuid import uuid4
 from pydantic_core import from_json
 
 from infrastructure.local.records import QueueSource
-from infrastructure.local.targets import NO_ANSWER, RETRIED_STATUSES, Target
+from infrastructure.local.targets import RETRIED_STATUSES, Target
 from shared.broker.protocol import Broker, Received, Subscription
 from shared.events import CONTENT_TYPE
 
@@ -43,6 +43,11 @@ def verdict(status: int) -> Verdict:
     return Verdict.RETRY if status in RETRIED_STATUSES else Verdict.REJECT
 
 
+def is_final(status: int) -> bool:
+    """Tell whether an answer settles a message."""
+    return verdict(status) is not Verdict.RETRY
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A message in hand, and the structured CloudEvent that it is or was wrapped into."""
@@ -67,6 +72,7 @@ class QueueRunner:
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._subscription: Subscription | None = None
+        self._is_called = False
 
     async def start(self) -> None:
         """Begin to consume."""
@@ -91,6 +97,7 @@ class QueueRunner:
         self._spread()
 
     def _spread(self) -> None:
+        self._is_called = False
         while self._waiting and self._in_hand < self._source.parallelism and not self._stopping.is_set():
             together = self._take(min(MAX_BATCH, self._source.parallelism - self._in_hand))
             self._in_hand += len(together)
@@ -120,21 +127,28 @@ class QueueRunner:
             self._spread()
 
     async def _attempt(self, together: list[Held]) -> list[Held]:
-        """Deliver once. Return those that are to be tried again; the others are settled and no longer in hand."""
+        """Deliver once, and settle each as it is answered. Return those that are to be tried again."""
+        unsettled = dict(enumerate(together))
+
+        def told(answers: Sequence[tuple[int, int]]) -> None:
+            final = [(place, status) for place, status in answers if place in unsettled and is_final(status)]
+            self._settle([(unsettled.pop(place), status) for place, status in final])
+
         try:
-            statuses = await self._target.deliver([held.body for held in together])
+            told(list(enumerate(await self._target.deliver([held.body for held in together], told))))
         except Exception:
             log.exception("a delivery failed", extra={"queue": self._source.queue})
-            statuses = [NO_ANSWER] * len(together)
-        groups: dict[Verdict, list[Held]] = {kind: [] for kind in Verdict}
-        for held, status in zip(together, statuses, strict=True):
-            groups[verdict(status)].append(held)
-        for held in groups[Verdict.ACKNOWLEDGE]:
+        return list(unsettled.values())
+
+    def _settle(self, answered: Sequence[tuple[Held, int]]) -> None:
+        done = [held for held, status in answered if verdict(status) is Verdict.ACKNOWLEDGE]
+        for held in done:
             held.received.acknowledge()
-        self._in_hand -= len(groups[Verdict.ACKNOWLEDGE])
-        self._reject(groups[Verdict.REJECT])
-        self._spread()
-        return groups[Verdict.RETRY]
+        self._in_hand -= len(done)
+        self._reject([held for held, status in answered if verdict(status) is Verdict.REJECT])
+        if answered and not self._is_called:  # on the next turn: what is answered together makes room together
+            self._is_called = True
+            asyncio.get_running_loop().call_soon(self._spread)
 
     def _reject(self, together: list[Held]) -> None:
         if not together:

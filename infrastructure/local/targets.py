@@ -17,8 +17,10 @@ from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
 log = logging.getLogger("carillon.local.targets")
 
 Headers = list[tuple[str, str]]
-Answer = tuple[int, bytes]
-Post = Callable[[Headers, bytes], Awaitable[Answer]]
+Read = Callable[[bytes], None]
+Post = Callable[[Headers, bytes, Read | None], Awaitable[int]]
+"""Sends a request and returns its status; the body of a good answer is read piece by piece, if anybody wants it."""
+
 Scope = dict[str, Any]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -35,11 +37,66 @@ HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not i
 """What a CloudEvents HTTP header carries as it is; the rest is percent-encoded UTF-8."""
 
 
+Told = Callable[[Sequence[tuple[int, int]]], None]
+"""Hears answers as they come: the places of events, and their statuses."""
+
+
 class Target(Protocol):
     """A function, as a source sees it."""
 
-    async def deliver(self, bodies: Sequence[bytes]) -> list[int]:
-        """Hand over structured CloudEvents. Return one HTTP status per event, in order, or NO_ANSWER."""
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
+        """Hand over structured CloudEvents. Return one HTTP status per event, in order, or NO_ANSWER.
+
+        `told` hears each status once, as soon as it is known.
+        """
+
+
+class Statuses:
+    """The answers to a set of events, as they come in; a body of lines is read while it grows."""
+
+    def __init__(self, size: int, told: Told | None = None) -> None:
+        self._size = size
+        self._told = told
+        self._known: dict[int, int] = {}
+        self._rest = b""
+        self._is_ours: bool | None = None
+
+    def note(self, answers: Sequence[tuple[int, int]]) -> None:
+        """Note answers; the first one for a place counts."""
+        fresh = [pair for pair in dict(answers).items() if pair[0] not in self._known]
+        self._known.update(fresh)
+        if self._told and fresh:
+            self._told(fresh)
+
+    def read(self, chunk: bytes) -> None:
+        """Read a piece of a batch's answer: the number of events in a line, then lines of `[[place, status], ...]`.
+
+        Where the function found another number of events than were sent, its places mean nothing here.
+        """
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            if self._is_ours is None:
+                self._is_ours = line == b"%d" % self._size
+            elif self._is_ours:
+                self.note(_answers(line, self._size))
+
+    def missing(self) -> list[int]:
+        """List the places for which nothing was said."""
+        return [place for place in range(self._size) if place not in self._known]
+
+    def all(self, otherwise: int) -> list[int]:
+        """Return every status, and note `otherwise` for those that are missing."""
+        self.note([(place, otherwise) for place in self.missing()])
+        return [self._known[place] for place in range(self._size)]
+
+
+def _answers(line: bytes, size: int) -> list[tuple[int, int]]:
+    try:
+        pairs = [(place, status) for place, status in json.loads(line)]
+    except (ValueError, TypeError):
+        return []
+    is_known = all(type(place) is int and type(status) is int and 0 <= place < size for place, status in pairs)
+    return pairs if is_known else []
 
 
 class AsgiTarget:
@@ -49,24 +106,25 @@ class AsgiTarget:
         self._app = app
         self._timeout_seconds = timeout_seconds
 
-    async def deliver(self, bodies: Sequence[bytes]) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         """Call the application, without a socket."""
-        if len(bodies) == 1:
-            status, _ = await self._post([("content-type", CONTENT_TYPE)], bodies[0])
-            return [status]
-        return await deliver_together(self._post, bodies)
+        statuses = Statuses(len(bodies), told)
+        if len(bodies) > 1:
+            return await deliver_together(self._post, bodies, statuses)
+        statuses.note([(0, await self._post([("content-type", CONTENT_TYPE)], bodies[0]))])
+        return statuses.all(NO_ANSWER)
 
-    async def _post(self, headers: Headers, body: bytes) -> Answer:
-        answer = _AsgiAnswer(body)
+    async def _post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
+        answer = _AsgiAnswer(body, read)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._app(_scope(headers, body), answer.receive, answer.send)
         except TimeoutError:
-            return GATEWAY_TIMEOUT, b""
+            return GATEWAY_TIMEOUT
         except Exception as failure:
             log.error("a function raised instead of answering", extra={"error": type(failure).__name__})
-            return SERVER_ERROR, b""
-        return answer.status, b"".join(answer.parts)
+            return SERVER_ERROR
+        return answer.status
 
 
 class HttpTarget:
@@ -80,48 +138,53 @@ class HttpTarget:
         self._batch = batch
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
 
-    async def deliver(self, bodies: Sequence[bytes]) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         """Post the events."""
+        statuses = Statuses(len(bodies), told)
         if self._batch and len(bodies) > 1:
-            return await deliver_together(self._post, bodies)
-        answers = await asyncio.gather(*[self._post(*binary_mode(body)) for body in bodies])
-        return [status for status, _ in answers]
+            return await deliver_together(self._post, bodies, statuses)
+        await each_alone(self._post, statuses, [(place, *binary_mode(body)) for place, body in enumerate(bodies)])
+        return statuses.all(NO_ANSWER)
 
-    async def _post(self, headers: Headers, body: bytes) -> Answer:
+    async def _post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
         try:
             async with self._session.post(
                 self._url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                return response.status, await response.read()
+                if read is None or response.status >= 300:
+                    await response.read()
+                    return response.status
+                async for chunk in response.content.iter_any():
+                    read(chunk)
+                return response.status
         except TimeoutError:
-            return GATEWAY_TIMEOUT, b""
+            return GATEWAY_TIMEOUT
         except (aiohttp.ClientError, OSError):
-            return NO_ANSWER, b""
+            return NO_ANSWER
 
 
-async def deliver_together(post: Post, bodies: Sequence[bytes]) -> list[int]:
+async def deliver_together(post: Post, bodies: Sequence[bytes], statuses: Statuses) -> list[int]:
     """Post several events as one batch; if the batch as a whole is not understood, post each alone.
 
     So that one event never changes another's fate: a body that breaks the JSON array is found out and travels alone.
     """
-    status, answer = await post([("content-type", BATCH_CONTENT_TYPE)], b"[" + b",".join(bodies) + b"]")
+    body = b"[" + b",".join(bodies) + b"]"
+    status = await post([("content-type", BATCH_CONTENT_TYPE)], body, statuses.read)
     if status in RETRIED_STATUSES:
-        return [status] * len(bodies)
-    statuses = _statuses(answer) if 200 <= status < 300 else []
-    if len(statuses) == len(bodies):
-        return statuses
-    answers = await asyncio.gather(*[post([("content-type", CONTENT_TYPE)], body) for body in bodies])
-    return [alone for alone, _ in answers]
+        return statuses.all(status)
+    if statuses.missing():
+        alone = [(place, [("content-type", CONTENT_TYPE)], bodies[place]) for place in statuses.missing()]
+        await each_alone(post, statuses, alone)
+    return statuses.all(NO_ANSWER)
 
 
-def _statuses(answer: bytes) -> list[int]:
-    try:
-        values = json.loads(answer)
-    except ValueError:
-        return []
-    if not isinstance(values, list) or any(type(value) is not int for value in values):
-        return []
-    return values
+async def each_alone(post: Post, statuses: Statuses, events: Sequence[tuple[int, Headers, bytes]]) -> None:
+    """Post events one a request, all at once."""
+
+    async def one(place: int, headers: Headers, body: bytes) -> None:
+        statuses.note([(place, await post(headers, body, None))])
+
+    await asyncio.gather(*[one(*event) for event in events])
 
 
 def binary_mode(body: bytes) -> tuple[Headers, bytes]:
@@ -151,13 +214,13 @@ def _text(value: Any) -> str:
 class _AsgiAnswer:
     """The two channels of one ASGI call, and what came back."""
 
-    __slots__ = ("_asked", "_body", "parts", "status")
+    __slots__ = ("_asked", "_body", "_read", "status")
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, read: Read | None) -> None:
         self._body = body
+        self._read = read
         self._asked = False
         self.status = NO_ANSWER
-        self.parts: list[bytes] = []
 
     async def receive(self) -> Scope:
         if self._asked:
@@ -168,8 +231,8 @@ class _AsgiAnswer:
     async def send(self, message: Scope) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-        elif message["type"] == "http.response.body":
-            self.parts.append(message.get("body", b""))
+        elif self._read and self.status < 300 and message["type"] == "http.response.body":
+            self._read(message.get("body", b""))
 
 
 def _scope(headers: Headers, body: bytes) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,11 +21,24 @@ class Done:
     messages: Sequence[Message] = ()
 
 
-class Work(Protocol):
-    """What a step does with a set: commit, then say what to publish. One answer or exception per event, in order."""
+Ended = tuple[int, Done | BaseException]
+"""The place of an event in its set, and what came of it."""
 
-    async def __call__(self, events: Sequence[Event]) -> Sequence[Done | Exception]:
-        """Work on a set."""
+Conclude = Callable[[Sequence[Ended]], Awaitable[None]]
+"""Publish what is owed for events that have ended, and answer them."""
+
+Told = Callable[[Sequence[tuple[int, int]]], None]
+"""Hears the answers as they are given: place and status."""
+
+
+class Work(Protocol):
+    """What a step does with events: commit, then say what to publish."""
+
+    async def __call__(self, events: Sequence[Event], conclude: Conclude) -> None:
+        """Work on a set and conclude each of its events once, as it ends: a slow one holds up no other.
+
+        What was not concluded when this returns, or raises, comes again.
+        """
 
     async def close(self) -> None:
-        """Let go of connections of its own."""
+        """Finish what is under way, and let go of connections of its own."""

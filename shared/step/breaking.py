@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -44,6 +45,14 @@ class Gatekeeper:
             return Gate(probe=token)
         wait = PROBE_WAIT_SECONDS if breaker.state is BreakerState.HALF_OPEN else breaker.wait_seconds
         return Gate(wait_seconds=max(wait, PROBE_WAIT_SECONDS))
+
+    async def shut(self, tenants: Iterable[str]) -> set[str]:
+        """Find the tenants for whom a call may not simply be made."""
+        return {tenant for tenant in tenants if (await self._state(tenant)).state is not BreakerState.CLOSED}
+
+    def wants_to_hear(self, tenant: str, outcome: Outcome, probe: UUID | None) -> bool:
+        """Tell whether an outcome changes anything here."""
+        return outcome.provider_at_fault or probe is not None or self._is_unclean(tenant)
 
     async def note(self, tenant: str, outcome: Outcome, probe: UUID | None) -> None:
         """Count what came of a call. The database hears of it only on a failure, or when it is not clean."""

@@ -1,11 +1,12 @@
-"""One call to a provider, with its deadline enforced from outside: it always ends in an outcome."""
+"""Calls to a provider, with their deadline enforced from outside: each always ends in an outcome."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
-from shared.outcomes import Letter, Outcome, Provider
+from shared.outcomes import Letter, Outcome, Provider, SetProvider, Tell
 from shared.statuses import OutcomeKind
 
 MARGIN_SECONDS = 1
@@ -14,16 +15,44 @@ MARGIN_SECONDS = 1
 log = logging.getLogger(__name__)
 
 
-async def call(provider: Provider, letter: Letter) -> Outcome:
-    """Make one attempt. Whatever goes wrong in an adapter is ambiguous: nobody knows how far it came."""
+async def call_set(provider: Provider, letters: Sequence[Letter], tell: Tell) -> None:
+    """Make one attempt for each letter, and tell what came of each as it ends, once.
+
+    Whatever goes wrong in an adapter is ambiguous: nobody knows how far it came.
+    """
+    if not isinstance(provider, SetProvider):
+        await asyncio.gather(*[_call_one(provider, place, letter, tell) for place, letter in enumerate(letters)])
+        return
+    untold = dict.fromkeys(range(len(letters)))
+
+    def note(ended: Sequence[tuple[int, Outcome | None]]) -> None:
+        fresh = [(place, outcome) for place, outcome in ended if place in untold]
+        for place, _ in fresh:
+            del untold[place]
+        tell(fresh)
+
+    failure = _ambiguous(provider, "silence", "the adapter said nothing of it")
     try:
         async with asyncio.timeout(provider.deadline_seconds + MARGIN_SECONDS):
-            return await provider.send(letter)
+            await provider.send_set(letters, note)
     except TimeoutError:
-        return _ambiguous(provider, "deadline", "no answer within the deadline")
+        failure = _ambiguous(provider, "deadline", "no answer within the deadline")
+    except Exception as bug:
+        log.error("an adapter failed", exc_info=bug, extra={"provider": provider.name, "count": len(untold)})
+        failure = _ambiguous(provider, type(bug).__name__, "the adapter failed on the way")
+    note([(place, failure) for place in untold])
+
+
+async def _call_one(provider: Provider, place: int, letter: Letter, tell: Tell) -> None:
+    try:
+        async with asyncio.timeout(provider.deadline_seconds + MARGIN_SECONDS):
+            outcome = await provider.send(letter)
+    except TimeoutError:
+        outcome = _ambiguous(provider, "deadline", "no answer within the deadline")
     except Exception as bug:
         log.error("an adapter failed", exc_info=bug, extra={"notification_id": str(letter.notification_id)})
-        return _ambiguous(provider, type(bug).__name__, "the adapter failed on the way")
+        outcome = _ambiguous(provider, type(bug).__name__, "the adapter failed on the way")
+    tell([(place, outcome)])
 
 
 def withheld(reason: str) -> Outcome:

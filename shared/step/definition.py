@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from shared.events import Event, EventType
+from shared.events import EventType
 from shared.outcomes import Provider
 from shared.runtime import Resources
 from shared.statuses import Channel
-from shared.step.answers import Done, Work
+from shared.step.answers import Work
 from shared.step.delivering import Delivering
+from shared.step.sets import HandleSet, SetWork
 from shared.store.claims import LEASE_SECONDS
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -27,7 +28,6 @@ class Step:
     name: str
     takes: frozenset[EventType]
     open: Callable[[Resources], Work]
-    by_sets: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,27 +55,9 @@ class ApiWork:
         """Finish it."""
 
 
-class SetWork:
-    """Work that is one function over a set: commit, and return what is owed for each event."""
-
-    def __init__(self, resources: Resources, handle: HandleSet) -> None:
-        self._resources = resources
-        self._handle = handle
-
-    async def __call__(self, events: Sequence[Event]) -> Sequence[Done | Exception]:
-        """Work on a set."""
-        return await self._handle(self._resources, events)
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-HandleSet = Callable[[Resources, Sequence[Event]], Awaitable[Sequence[Done | Exception]]]
-
-
 def over_sets(name: str, takes: set[EventType], handle: HandleSet) -> Step:
     """Define a step whose work is one transaction over a set."""
-    return Step(name=name, takes=frozenset(takes), open=lambda resources: SetWork(resources, handle))
+    return Step(name=name, takes=frozenset(takes), open=lambda resources: SetWork(name, resources, handle))
 
 
 def delivery(
@@ -95,5 +77,4 @@ def delivery(
         open=lambda resources: Delivering(
             name, channel, provider(resources), resources, patience_seconds=patience_seconds
         ),
-        by_sets=False,
     )

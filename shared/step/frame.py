@@ -1,6 +1,6 @@
 """The frame of every triggered step: commit, publish, acknowledge; written once.
 
-It parses nothing and sends nothing itself. It gives sets to the step's work, publishes what the work says is owed,
+It parses nothing and sends nothing itself. It gives events to the step's work, publishes what the work says is owed,
 and only then answers. What cannot be read is kept with its bytes; what fails ten times unexpectedly is buried.
 """
 
@@ -9,35 +9,43 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from shared.coalesce import Coalescer
 from shared.errors import CarillonError, Garbage, Transient
 from shared.events import Event, EventType, Garbled, encode
 from shared.logs import STEP
 from shared.runtime import Resources
-from shared.step.answers import DONE, LATER, Done, Work
+from shared.step.answers import DONE, LATER, Done, Ended, Told, Work
 from shared.tenants import OPEN_TENANT
 
 POISON_LIMIT = 10
 """So many unexpected failures of a step on one event end it as a dead letter."""
 
-LARGEST_SET = 200
-
 log = logging.getLogger(__name__)
+
+Item = Event | Garbled
+
+
+@dataclass(slots=True)
+class Handed:
+    """A set in the frame's hands, and its answers so far."""
+
+    items: Sequence[Item]
+    answers: dict[int, int]
+    told: Told | None
+
+    def answer(self, answers: Sequence[tuple[int, int]]) -> None:
+        """Give answers, each once."""
+        fresh = [pair for pair in answers if pair[0] not in self.answers]
+        self.answers.update(fresh)
+        if self.told and fresh:
+            self.told(fresh)
 
 
 class Frame:
     """One step at work in this process."""
 
-    def __init__(
-        self,
-        name: str,
-        takes: frozenset[EventType],
-        work: Work,
-        resources: Resources,
-        *,
-        by_sets: bool = True,
-    ) -> None:
+    def __init__(self, name: str, takes: frozenset[EventType], work: Work, resources: Resources) -> None:
         self.name = name
         self._takes = takes
         self._work = work
@@ -46,64 +54,70 @@ class Frame:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
-        # A step over sets has one transaction at a time; a step that calls the world does not wait for the slowest.
-        flushers = 2 if by_sets else resources.settings.step_concurrency
-        self._sets: Coalescer[Event, Done] = Coalescer(self._flush, max_size=LARGEST_SET, flushers=flushers)
+        events = resources.metrics.events
+        self._counts = {DONE: events.labels(name, "done"), LATER: events.labels(name, "later")}
 
-    async def take(self, items: Sequence[Event | Garbled]) -> list[int]:
-        """Answer a set: 204 for what is durable, 503 for what must come again, in order. Never raises."""
-        if self._draining:
-            return [LATER] * len(items)
-        self._in_hand += 1
-        self._idle.clear()
-        STEP.set(self.name)
-        try:
-            return await self._answer(items)
-        finally:
-            self._in_hand -= 1
-            if not self._in_hand:
-                self._idle.set()
+    async def take(self, items: Sequence[Item], told: Told | None = None) -> list[int]:
+        """Answer a set: 204 for what is durable, 503 for what must come again, in order. Never raises.
+
+        `told` hears each answer as soon as it is given.
+        """
+        handed = Handed(items, {}, told)
+        if not self._draining:
+            self._in_hand += 1
+            self._idle.clear()
+            STEP.set(self.name)
+            try:
+                await self._work_on(handed)
+            finally:
+                self._in_hand -= 1
+                if not self._in_hand:
+                    self._idle.set()
+        handed.answer([(place, LATER) for place in range(len(items)) if place not in handed.answers])
+        return [handed.answers[place] for place in range(len(items))]
 
     async def drain(self) -> None:
         """Take no more, and wait for what is held."""
         self._draining = True
         await self._idle.wait()
-        await self._sets.close()
         await self._work.close()
 
-    async def _answer(self, items: Sequence[Event | Garbled]) -> list[int]:
-        places = [place for place, item in enumerate(items) if isinstance(item, Event) and item.type in self._takes]
-        answers = [LATER] * len(items)
-        results = await self._sets.submit_all([items[place] for place in places])  # type: ignore[misc]
-        published = await self._publish([r if isinstance(r, Done) else None for r in results])
-        for place, result, failure in zip(places, results, published, strict=True):
-            failed = failure or (result if isinstance(result, BaseException) else None)
-            answers[place] = await self._judge(items[place], failed) if failed else DONE
-        for place in set(range(len(items))) - set(places):
-            answers[place] = await self._keep(items[place], _reason(items[place]))
-        for answer in set(answers):
-            label = "done" if answer == DONE else "later"
-            self._resources.metrics.events.labels(self.name, label).inc(answers.count(answer))
-        return answers
+    async def _work_on(self, handed: Handed) -> None:
+        events: list[Event] = []
+        places: list[int] = []
+        for place, item in enumerate(handed.items):
+            if isinstance(item, Event) and item.type in self._takes:
+                events.append(item)
+                places.append(place)
+            else:
+                handed.answer([(place, await self._keep(item, _reason(item)))])
 
-    async def _flush(self, events: Sequence[Event]) -> Sequence[Done | Exception]:
-        STEP.set(self.name)
-        self._resources.metrics.set_size.labels(self.name).observe(len(events))
-        return await self._work(events)
+        async def conclude(ended: Sequence[Ended]) -> None:
+            await self._conclude(handed, [(places[place], result) for place, result in ended])
 
-    async def _publish(self, done: Sequence[Done | None]) -> list[Exception | None]:
-        """Publish for a set; return for each event why its messages are not all confirmed."""
-        owners = [place for place, item in enumerate(done) for _ in (item.messages if item else ())]
-        failures: list[Exception | None] = [None] * len(done)
+        try:
+            if events:
+                await self._work(events, conclude)
+        except Exception as failure:  # a bug of the work itself: everything comes again
+            log.error("a step failed on a whole set", exc_info=failure, extra={"function": self.name})
+        for answer, count in self._counts.items():
+            count.inc(sum(1 for given in handed.answers.values() if given == answer))
+
+    async def _conclude(self, handed: Handed, ended: Sequence[Ended]) -> None:
+        """Publish what is owed for events that have ended, and answer those whose messages are all confirmed."""
+        failures = {place: result for place, result in ended if isinstance(result, BaseException)}
+        owners = [place for place, result in ended if isinstance(result, Done) for _ in result.messages]
         if owners:
-            outgoing = [message for item in done if item for message in item.messages]
+            outgoing = [message for _, result in ended if isinstance(result, Done) for message in result.messages]
             for place, refusal in zip(owners, await self._resources.broker.publish(outgoing), strict=True):
                 if refusal is not None:
                     failures[place] = refusal
                     self._resources.metrics.publish_refused.labels(self.name).inc()
-        return failures
+        answers = [(place, DONE) for place, _ in ended if place not in failures]
+        answers += [(place, await self._judge(handed.items[place], failure)) for place, failure in failures.items()]
+        handed.answer(answers)
 
-    async def _judge(self, item: Event | Garbled, failure: BaseException) -> int:
+    async def _judge(self, item: Item, failure: BaseException) -> int:
         """Say what a failure means for one event."""
         if isinstance(failure, Transient | asyncio.CancelledError):
             return LATER
@@ -119,7 +133,7 @@ class Frame:
             return LATER
         return await self._keep(item, f"{type(failure).__name__}, {POISON_LIMIT} times")  # if it comes again: kept once
 
-    async def _keep(self, item: Event | Garbled, reason: str) -> int:
+    async def _keep(self, item: Item, reason: str) -> int:
         """Keep what no step can use as a dead letter, with its bytes."""
         kind = "garbage" if isinstance(item, Garbled) or item.type not in self._takes else "internal"
         body, tenant = (item.body, OPEN_TENANT) if isinstance(item, Garbled) else (encode(item), item.tenant)
@@ -131,5 +145,5 @@ class Frame:
         return DONE
 
 
-def _reason(item: Event | Garbled) -> str:
+def _reason(item: Item) -> str:
     return item.reason if isinstance(item, Garbled) else f"no step here takes {item.type}"

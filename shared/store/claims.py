@@ -109,7 +109,8 @@ WITH wanted AS MATERIALIZED (
         claimed_at = clock_timestamp(),
         lease_until = CASE WHEN j.verdict <> 'lost' THEN clock_timestamp() + interval '{lease} seconds' END
     FROM judged j
-    WHERE j.verdict IN ('claimed', 'takeover', 'lost') AND d.notification_id = j.notification_id AND d.channel = j.channel
+    WHERE j.verdict IN ('claimed', 'takeover', 'lost')
+      AND d.notification_id = j.notification_id AND d.channel = j.channel
 )
 SELECT j.notification_id, j.verdict, CASE WHEN j.verdict IN ('claimed', 'takeover') THEN j.given ELSE j.held END,
        j.outcome, j.tenant, j.user_id, {address}, j.content,
@@ -156,9 +157,17 @@ SET outcome = EXCLUDED.outcome, code = EXCLUDED.code, reason = EXCLUDED.reason, 
 WHERE a.outcome = 'ambiguous'
 """
 _GIVE_BACK = """
-UPDATE deliveries SET status = 'queued', token = NULL, lease_until = NULL, tries = GREATEST(tries - 1, 0),
+WITH unused AS MATERIALIZED (
+    SELECT u.*, %b::text AS channel FROM unnest(%b::uuid[], %b::uuid[]) AS u(id, token)
+), locked AS (
+    SELECT d.notification_id FROM unused u JOIN deliveries d ON d.notification_id = u.id AND d.channel = u.channel
+    ORDER BY d.notification_id FOR UPDATE OF d
+)
+UPDATE deliveries d SET status = 'queued', token = NULL, lease_until = NULL, tries = GREATEST(d.tries - 1, 0),
        updated_at = clock_timestamp()
-WHERE notification_id = %b AND channel = %b AND token = %b AND status = 'sending' AND outcome IS NULL
+FROM unused u JOIN locked l ON l.notification_id = u.id
+WHERE d.notification_id = u.id AND d.channel = u.channel AND d.token = u.token AND d.status = 'sending'
+  AND d.outcome IS NULL
 """
 _POSTPONE = """
 WITH postponed AS (
@@ -226,9 +235,10 @@ class Claims:
             await connection.execute(_RECORD, [channel.value, *_columns(rows)])
             await _suppress(connection, channel, rows)
 
-    async def give_back(self, channel: Channel, command: Command, token: UUID) -> None:
-        """Undo a claim under which nothing was called."""
-        await self._database.run(_GIVE_BACK, (command.notification_id, channel.value, token))
+    async def give_back(self, channel: Channel, unused: Sequence[tuple[Command, UUID]]) -> None:
+        """Undo claims under which nothing was called."""
+        rows = sorted((command.notification_id, token) for command, token in unused)
+        await self._database.run(_GIVE_BACK, (channel.value, [row[0] for row in rows], [row[1] for row in rows]))
 
     async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> None:
         """Let an attempt wait for its provider; no try is used up."""

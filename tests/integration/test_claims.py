@@ -278,7 +278,7 @@ async def test_a_claim_given_back_costs_nothing_and_can_be_taken_again(world: Wo
     mine = await claim(world, command)
     assert mine.token is not None
 
-    await world.store.claims.give_back(Channel.EMAIL, command, mine.token)
+    await world.store.claims.give_back(Channel.EMAIL, [(command, mine.token)])
 
     assert await world.value("tries", command.notification_id) == 0
     assert (await claim(world, command)).verdict is Verdict.CLAIMED
@@ -289,7 +289,7 @@ async def test_nobody_gives_back_the_claim_of_another(world: World) -> None:
     command = first_command(await world.post_routed())
     await claim(world, command)
 
-    await world.store.claims.give_back(Channel.EMAIL, command, uuid4())
+    await world.store.claims.give_back(Channel.EMAIL, [(command, uuid4())])
 
     assert (await claim(world, command)).verdict is Verdict.LEASED
 

@@ -14,7 +14,7 @@ from shared import serve
 from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
 from shared.serve import App
 from shared.store import Store
-from tests.asgi import call, resources
+from tests.asgi import Answer, call, resources
 from tests.world import World
 
 SECRET = "do-not-repeat-this"
@@ -51,7 +51,14 @@ async def test_an_event_in_binary_mode_is_taken(world: World, orchestrate: App) 
     assert await world.status_of(notification) == "queued"
 
 
-async def test_a_batch_is_answered_one_by_one_and_in_order(world: World, orchestrate: App) -> None:
+def statuses(answer: Answer) -> list[int]:
+    """Read the answers to a batch, in the order of its events."""
+    count, *lines = answer.body.splitlines()
+    pairs = dict(pair for line in lines for pair in json.loads(line))
+    return [pairs[place] for place in range(int(count))]
+
+
+async def test_each_event_of_a_batch_has_its_own_answer(world: World, orchestrate: App) -> None:
     good, poison = await world.post("order-1"), await world.post("order-2")
     await world.store.database.run(
         """UPDATE notifications SET plan = '{"steps": ["pigeon"]}' WHERE id = %s""", (poison,)
@@ -60,7 +67,7 @@ async def test_a_batch_is_answered_one_by_one_and_in_order(world: World, orchest
 
     answer = await call(orchestrate, "POST", "/", b"[" + b",".join(parts) + b"]", {"content-type": BATCH_CONTENT_TYPE})
 
-    assert (answer.status, answer.document) == (200, [204, 503, 204])
+    assert (answer.status, statuses(answer)) == (200, [204, 503, 204])
     assert await world.status_of(good) == "queued"
     assert [letter["kind"] for letter in await world.dead_letters()] == ["garbage"]
 
@@ -96,7 +103,7 @@ async def test_garbage_is_acknowledged_and_kept_with_its_bytes(world: World, orc
     answer = await call(orchestrate, "POST", "/", body, {"authorization": f"Bearer {SECRET}", **headers})
 
     assert answer.status in (200, 204)
-    assert answer.body in (b"", b"[204]")
+    assert answer.body in (b"", b"1\n[[0, 204]]\n")
     assert SECRET not in str(answer.headers)
     (letter,) = await world.dead_letters()
     assert letter["kind"] == "garbage"
@@ -141,8 +148,8 @@ async def test_without_its_database_a_step_asks_for_patience(
     garbage = await call(app, "POST", "/", b"{", headers)
 
     assert (one.status, one.headers["retry-after"]) == (503, "1")
-    assert (several.status, several.document) == (200, [503])
-    assert garbage.status == 503 or garbage.document == [503]
+    assert (several.status, statuses(several)) == (200, [503])
+    assert garbage.status == 503
 
 
 async def test_a_step_that_drains_asks_for_patience(world: World) -> None:

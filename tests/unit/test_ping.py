@@ -8,6 +8,7 @@ from typing import Any
 
 from infrastructure.local.ping import PingRunner
 from infrastructure.local.records import PingSource
+from infrastructure.local.targets import Told
 
 
 class Sweep:
@@ -18,7 +19,7 @@ class Sweep:
         self.has_answered, self.may_answer = False, asyncio.Event()
         self.may_answer.set()
 
-    async def deliver(self, bodies: Sequence[bytes]) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         self.seen.extend(json.loads(body) for body in bodies)
         await self.may_answer.wait()
         self.has_answered = True
@@ -73,7 +74,7 @@ async def test_ticks_that_a_slow_sweep_missed_are_left_out() -> None:
     begun: list[float] = []
 
     class Slow:
-        async def deliver(self, _: Sequence[bytes]) -> list[int]:
+        async def deliver(self, _: Sequence[bytes], told: Told | None = None) -> list[int]:
             begun.append((clock.moment - clock.start).total_seconds())
             clock.moment += timedelta(seconds=12)
             return [204]

@@ -49,7 +49,6 @@ def test_every_setting_has_a_sentence() -> None:
         ("PORT", "65536"),
         ("PORT", "http"),
         ("DATABASE_POOL_MAX", "1"),
-        ("STEP_CONCURRENCY", "0"),
         ("INTAKE_BACKLOG_MAX", "0"),
         ("SMTP_CONNECTIONS", "0"),
         ("LOG_LEVEL", "LOUD"),

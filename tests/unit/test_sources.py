@@ -14,7 +14,7 @@ from infrastructure.local import manifests
 from infrastructure.local.records import Manifests, QueueSource, Service
 from infrastructure.local.running_sources import Sources
 from infrastructure.local.sources import QueueRunner
-from infrastructure.local.targets import NO_ANSWER
+from infrastructure.local.targets import NO_ANSWER, Told
 from shared.broker.protocol import Broker, OnMessages, Subscription
 from shared.errors import SettingMissing
 
@@ -58,7 +58,7 @@ class Answers:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def deliver(self, bodies: Sequence[bytes]) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         names = [re.sub(rb'.*"id": ?"(.*?)".*', rb"\1", body).decode() for body in bodies]
         self.calls.append(names)
         await self.may_answer.wait()
@@ -197,7 +197,7 @@ async def test_a_message_that_is_no_cloud_event_arrives_wrapped_and_whole() -> N
     bodies: list[bytes] = []
 
     class Keeps:
-        async def deliver(self, sent: Sequence[bytes]) -> list[int]:
+        async def deliver(self, sent: Sequence[bytes], told: Told | None = None) -> list[int]:
             bodies.extend(sent)
             return [204] * len(sent)
 

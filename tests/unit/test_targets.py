@@ -3,13 +3,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from infrastructure.local.targets import AsgiTarget, binary_mode
@@ -23,12 +23,17 @@ def function(handler: Callable[[Request], Awaitable[Response]]) -> AsgiTarget:
     return AsgiTarget(Starlette(routes=[Route("/", handler, methods=["POST"])]), timeout_seconds=5)
 
 
+def answers(*statuses: int) -> Response:
+    """Answer a batch as a step does."""
+    return Response(f"{len(statuses)}\n{json.dumps(list(enumerate(statuses)))}\n")
+
+
 async def test_one_event_comes_as_knative_sends_it_and_several_come_together() -> None:
     seen: list[tuple[str, Any]] = []
 
     async def handler(request: Request) -> Response:
         seen.append((request.headers["content-type"], await request.json()))
-        return JSONResponse([204, 503]) if isinstance(seen[-1][1], list) else Response(status_code=204)
+        return answers(204, 503) if isinstance(seen[-1][1], list) else Response(status_code=204)
 
     target = function(handler)
     alone = await target.deliver([event("a")])
@@ -50,11 +55,46 @@ async def test_an_event_that_breaks_the_batch_does_not_change_the_others_fate(br
             known = json.loads(body)
         except ValueError:
             return Response(status_code=400)
-        return JSONResponse([204] * len(known)) if isinstance(known, list) else Response(status_code=204)
+        return answers(*[204] * len(known)) if isinstance(known, list) else Response(status_code=204)
 
     statuses = await function(handler).deliver([event("a"), broken, event("b")])
 
     assert statuses == [204, 400, 204]
+
+
+async def test_what_ends_first_is_told_first_and_the_slow_one_holds_up_nobody() -> None:
+    may_end = asyncio.Event()
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield b"3\n[[2, 204], "
+        yield b"[0, 503]]\n"
+        await may_end.wait()
+        yield b"[[1, 204]]\n"
+
+    async def handler(_: Request) -> Response:
+        return StreamingResponse(lines())
+
+    told: list[tuple[int, int]] = []
+    delivery = asyncio.create_task(function(handler).deliver([event("a"), event("b"), event("c")], told.extend))
+    async with asyncio.timeout(5):
+        while len(told) < 2:  # noqa: ASYNC110 - a poll with a deadline
+            await asyncio.sleep(0)
+
+    assert told == [(2, 204), (0, 503)]
+    may_end.set()
+    assert await delivery == [503, 204, 204]
+    assert told[2:] == [(1, 204)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"2\n[[0, 204], [1, 204], [2, 204]]\n", b"[204, 204, 204]", b"3\n[[9, 204], 7]\n", b""]
+)
+async def test_an_answer_that_is_not_about_these_events_settles_none_of_them(body: bytes) -> None:
+    async def handler(request: Request) -> Response:
+        is_batch = request.headers["content-type"] == "application/cloudevents-batch+json"
+        return Response(body) if is_batch else Response(status_code=503)
+
+    assert await function(handler).deliver([event("a"), event("b"), event("c")]) == [503, 503, 503]
 
 
 async def test_a_function_that_is_busy_as_a_whole_is_busy_for_every_event() -> None:
