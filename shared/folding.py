@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +19,7 @@ from shared.statuses import Channel, NotificationStatus
 from shared.store.changes import Change
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
-from shared.workflows import DEFAULT, Workflow
+from shared.workflows import DEFAULT, DEFAULT_PLAN, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +27,19 @@ log = logging.getLogger(__name__)
 def route(known: Facts, served: frozenset[Channel]) -> Routed:
     """Make the occurrence of routing out of the facts. A workflow that does not read is as none, with the default."""
     workflow = read_workflow(known.workflow)
-    obstacles = {channel: Why.NOT_CONFIGURED for channel in Channel if channel not in served}
-    if Why.UNKNOWN_USER in known.obstacles.values():
-        obstacles = {}  # says more than a channel that is missing
-    obstacles = {**known.obstacles, **obstacles}
+    is_known = Why.UNKNOWN_USER not in known.obstacles.values()  # says more than a channel that is missing
+    obstacles = {**known.obstacles, **_not_served(served)} if is_known else known.obstacles
     return Routed(
-        plan=workflow.plan(),
+        plan=DEFAULT_PLAN if workflow is DEFAULT else workflow.plan(),
         wanted=workflow.wanted(known.preferred),
         obstacles=obstacles,
         preferred=known.preferred,
     )
+
+
+@lru_cache(maxsize=10)
+def _not_served(served: frozenset[Channel]) -> Mapping[Channel, Why]:
+    return MappingProxyType({channel: Why.NOT_CONFIGURED for channel in Channel if channel not in served})
 
 
 def read_workflow(definition: Mapping[str, Any] | None) -> Workflow:
@@ -48,11 +54,13 @@ def read_workflow(definition: Mapping[str, Any] | None) -> Workflow:
 
 async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Facts], *, looked: bool = False) -> None:
     """Render what is newly queued, write every change, and bury what nobody can decide but a person."""
-    unread = [change.before.id for change in changes if change.queued() and change.before.id not in known]
+    fresh = [(change, channels) for change in changes if (channels := change.queued())]
+    unread = [change.before.id for change, _ in fresh if change.before.id not in known]
     known |= await sagas.facts(unread)
-    for change in changes:
-        for channel in change.queued():
-            change.contents[channel] = content(change.after, channel, known[change.before.id])
+    for change, channels in fresh:
+        facts = known[change.before.id]
+        for channel in channels:
+            change.contents[channel] = content(change.after, channel, facts)
     await sagas.save(changes, looked=looked)
     await sagas.bury("unknown", "orchestrate", [c.after for c in changes if _ended_unknown(c)])
 
@@ -87,11 +95,10 @@ NEEDS_A_PERSON = frozenset({NotificationStatus.FAILED, NotificationStatus.UNKNOW
 
 def tell_ends(metrics: Metrics, changes: Iterable[Change]) -> None:
     """Count the statuses that sagas have newly reached, and log those that somebody should look at."""
-    for change in changes:
-        saga = change.after
-        if saga.status is change.before.status:
-            continue
-        metrics.ended.labels(saga.status.value).inc()
+    ended = [change.after for change in changes if change.after.status is not change.before.status]
+    for status, count in Counter([saga.status for saga in ended]).items():
+        metrics.ended.labels(status.value).inc(count)
+    for saga in ended:
         if saga.status in NEEDS_A_PERSON:
             names = {"notification_id": str(saga.id), "correlation_id": saga.correlation_id, "tenant": saga.tenant}
             log.warning("a notification needs a person", extra={**names, "status": saga.status, "reason": saga.reason})

@@ -64,6 +64,7 @@ def _compiled(source: str) -> Any:
     return _sandbox().from_string(source)
 
 
+@lru_cache(maxsize=1000)
 def title_of(event_type: str) -> str:
     """Make a subject of an event type: `order_created` becomes "Order created"."""
     words = event_type.replace("_", " ").replace(".", " ").replace("-", " ").split()

@@ -44,3 +44,4 @@ class Workflow(BaseModel):
 
 
 DEFAULT = Workflow()
+DEFAULT_PLAN = DEFAULT.plan()

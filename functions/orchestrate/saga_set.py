@@ -37,14 +37,14 @@ async def orchestrate_set(resources: Resources, events: Sequence[Event]) -> list
     ids = [event.data.notification_id for event in events if event.data.notification_id]
     async with resources.store.sagas.transaction() as sagas:
         changes = await sagas.lock(ids)
+        found = [changes.get(event.data.notification_id) if event.data.notification_id else None for event in events]
         known = await _read(sagas, changes, events)
-        for event in events:
-            change = changes.get(event.data.notification_id) if event.data.notification_id else None
+        for event, change in zip(events, found, strict=True):
             if change is not None:
                 _fold(resources, sagas, change, event, known)
         await settle(sagas, list(changes.values()), known.facts)
     tell_ends(resources.metrics, changes.values())
-    return _owed(changes, sagas, events)
+    return _owed(found, sagas)
 
 
 async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence[Event]) -> Known:
@@ -71,7 +71,8 @@ def _occurrences(resources: Resources, change: Change, event: Event, known: Know
     """Find what an event means: always a row of ours, never what the message says about it."""
     key = change.before.id
     if event.type is EventType.NOTIFICATION_ACCEPTED:
-        return [route(known.facts[key], SERVED)] if key in known.facts else []
+        facts = known.facts.get(key)
+        return [route(facts, SERVED)] if facts else []
     if event.type in RESULTS:
         attempt = known.attempts.get((key, event.data.token)) if event.data.token else None
         if attempt is None:
@@ -80,14 +81,14 @@ def _occurrences(resources: Resources, change: Change, event: Event, known: Know
     return [*known.receipts.get(key, ()), Looked()]  # an acknowledgement counts before a deadline does
 
 
-def _owed(changes: Mapping[UUID, Change], sagas: SagaSet, events: Sequence[Event]) -> list[Done | Exception]:
-    """Give each saga's messages to the first of its events: they are published before any of them is answered."""
-    answers: list[Done | Exception] = []
-    last = {event.data.notification_id: place for place, event in enumerate(events)}
-    for place, event in enumerate(events):
-        change = changes.get(event.data.notification_id) if event.data.notification_id else None
-        if change is None or last[event.data.notification_id] != place:
-            answers.append(Done())
-            continue
-        answers.append(Done(messages(SOURCE, change.after, owed_after(change, sagas), sagas.now)))
+def _owed(found: Sequence[Change | None], sagas: SagaSet) -> list[Done | Exception]:
+    """Give each saga's messages to the last of its events: they are published before any of them is answered."""
+    answers: list[Done | Exception] = [_NOTHING] * len(found)
+    last = {id(change): place for place, change in enumerate(found)}
+    for place, change in enumerate(found):
+        if change is not None and last[id(change)] == place:
+            answers[place] = Done(messages(SOURCE, change.after, owed_after(change, sagas), sagas.now))
     return answers
+
+
+_NOTHING = Done()

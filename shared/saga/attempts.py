@@ -69,7 +69,7 @@ def _throttled(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: date
     has_next = len(saga.plan.steps) > len(saga.current())
     if due_at >= saga.expires_at and has_next:
         return _failed(saga, delivery, event, f"throttled until after it expires: {_said(event)}")
-    unused = replace(delivery, tries=max(delivery.tries - 1, 0), deferrals=delivery.deferrals + 1)
+    unused = delivery.but(tries=max(delivery.tries - 1, 0), deferrals=delivery.deferrals + 1)
     return _again(saga, unused, D.DEFERRED, _said(event), due_at)
 
 

@@ -47,7 +47,7 @@ def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
         wanted = (facts.preferred, *(channel for channel in wanted if channel is not facts.preferred))
     steps = tuple(channel for channel in wanted if channel not in facts.obstacles)
     passed = {channel.value: why.value for channel, why in facts.obstacles.items() if channel in wanted}
-    saga = replace(saga, plan=replace(facts.plan, steps=steps, passed=passed))
+    saga = saga.but(plan=replace(facts.plan, steps=steps, passed=passed))
     if not steps:
         return _nobody_to_reach(saga)
     why = (
@@ -109,7 +109,7 @@ def _fall_back(saga: Saga, channel: Channel, now: datetime) -> Decision:
     assert delivery is not None
     seconds = saga.plan.unless_delivered_within_seconds.get(channel, 0)
     why = f"not acknowledged within {seconds:g} s"
-    saga = saga.with_delivery(replace(delivery, deadline=None, reason=why))
+    saga = saga.with_delivery(delivery.but(deadline=None, reason=why))
     entry = Entry(what=What.FALLING_BACK, channel=channel, why=why)
     return give_way(saga, why, (entry,))
 

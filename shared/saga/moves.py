@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from shared.saga.state import Decision, Delivery, Entry, Saga, What
@@ -14,7 +13,7 @@ N, D = NotificationStatus, DeliveryStatus
 def queue(saga: Saga, channel: Channel, why: str) -> Saga:
     """Ask for the first attempt on a channel."""
     delivery = Delivery(channel=channel, status=D.QUEUED, position=len(saga.current()), epoch=saga.epoch, reason=why)
-    return saga.with_delivery(delivery).to(N.QUEUED, why)
+    return saga.to(N.QUEUED, why, deliveries=saga.deliveries_with(delivery))
 
 
 def give_way(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
@@ -57,5 +56,5 @@ def expire(saga: Saga) -> Decision:
 
 def start_over(saga: Saga, why: str, expires_at: datetime) -> Saga:
     """Begin a new epoch: every command of the old one is stale from now on."""
-    fresh = replace(saga, epoch=saga.epoch + 1, expires_at=expires_at, looks=0)
+    fresh = saga.but(epoch=saga.epoch + 1, expires_at=expires_at, looks=0)
     return fresh.to(N.PENDING, why)

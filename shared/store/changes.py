@@ -30,13 +30,13 @@ class Change:
 
     def touched(self) -> list[Delivery]:
         """List the deliveries that differ from what is stored."""
-        stored = {delivery.channel: delivery for delivery in self.before.deliveries}
-        return [delivery for delivery in self.after.deliveries if stored.get(delivery.channel) != delivery]
+        stored = self.before.deliveries
+        return [delivery for delivery in self.after.deliveries if delivery not in stored]
 
     def queued(self) -> list[Channel]:
         """List the channels that need a content: a delivery, or an epoch of it, that did not exist before."""
-        stored = {(delivery.channel, delivery.epoch) for delivery in self.before.deliveries}
-        return [d.channel for d in self.touched() if (d.channel, d.epoch) not in stored]
+        stored = [(delivery.channel, delivery.epoch) for delivery in self.before.deliveries]
+        return [d.channel for d in self.after.deliveries if (d.channel, d.epoch) not in stored]
 
 
 def delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[list[Any]]:
@@ -44,9 +44,9 @@ def delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[list
     rows = [
         (
             change.after.id,
-            d.channel.value,
+            d.channel._value_,
             change.after.tenant,
-            d.status.value,
+            d.status._value_,
             d.position,
             d.epoch,
             d.attempt,

@@ -14,7 +14,9 @@ from weakref import WeakKeyDictionary
 import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from pydantic_core import from_json, to_json
 
 from shared.errors import DatabaseUnavailable
 
@@ -128,6 +130,8 @@ class Database:
 
 async def _configure(connection: Connection) -> None:
     connection.prepare_threshold = 0  # the hot statements are few: prepare them at once
+    set_json_dumps(to_json, connection)  # a fourth of the standard library's time
+    set_json_loads(from_json, connection)
 
 
 async def connect_patiently(url: str, patience_seconds: float) -> None:

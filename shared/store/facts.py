@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -56,19 +58,7 @@ async def facts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Facts
 
 
 def _facts(row: tuple[Any, ...]) -> Facts:
-    known, addresses = row[7], row[_FIRST_ADDRESS : _FIRST_ADDRESS + len(ADDRESS)]
-    opted_out, suppressed = row[-2] or (), row[-1] or ()
-    obstacles: dict[Channel, Why] = {}
-    for channel, has_address in zip(ADDRESS, addresses, strict=True):
-        checks = (
-            (not known, Why.UNKNOWN_USER),
-            (not has_address, Why.NO_ADDRESS),
-            (channel.value in opted_out, Why.OPTED_OUT),
-            (channel.value in suppressed, Why.SUPPRESSED),
-        )
-        why = next((why for applies, why in checks if applies), None)
-        if why:
-            obstacles[channel] = why
+    addresses = row[_FIRST_ADDRESS : _FIRST_ADDRESS + len(ADDRESS)]
     return Facts(
         event_type=row[1],
         user_id=row[2],
@@ -76,5 +66,24 @@ def _facts(row: tuple[Any, ...]) -> Facts:
         data=row[4],
         preferred=Channel(row[5]) if row[5] else None,
         workflow=row[6],
-        obstacles=obstacles,
+        obstacles=_obstacles(row[7], addresses, tuple(row[-2] or ()), tuple(row[-1] or ())),
     )
+
+
+@lru_cache(maxsize=1000)
+def _obstacles(
+    is_known: bool, addresses: tuple[bool, ...], opted_out: tuple[str, ...], suppressed: tuple[str, ...]
+) -> Mapping[Channel, Why]:
+    """Say for each channel what is in its way. There are few answers, and one is asked for with every notification."""
+    obstacles: dict[Channel, Why] = {}
+    for channel, has_address in zip(ADDRESS, addresses, strict=True):
+        checks = (
+            (not is_known, Why.UNKNOWN_USER),
+            (not has_address, Why.NO_ADDRESS),
+            (channel.value in opted_out, Why.OPTED_OUT),
+            (channel.value in suppressed, Why.SUPPRESSED),
+        )
+        why = next((why for applies, why in checks if applies), None)
+        if why:
+            obstacles[channel] = why
+    return MappingProxyType(obstacles)

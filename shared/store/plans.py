@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from shared.saga import OnAmbiguous, Plan
@@ -27,6 +29,12 @@ def to_json(plan: Plan) -> dict[str, Any]:
             channel.value: seconds for channel, seconds in plan.unless_delivered_within_seconds.items()
         }
     return document
+
+
+@lru_cache(maxsize=1000)
+def from_text(text: str | None) -> Plan:
+    """Read a plan from its JSON; a notification that is not routed yet has the default. Plans are few."""
+    return from_json(json.loads(text) if text else None)
 
 
 def from_json(document: dict[str, Any] | None) -> Plan:

@@ -8,13 +8,18 @@ from shared.saga import AttemptRecorded, Delivery, Receipt, ReceiptRecorded, Sag
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store import plans
 
+_CHANNEL = {channel.value: channel for channel in Channel}
+_NOTIFICATION = {status.value: status for status in NotificationStatus}
+_DELIVERY = {status.value: status for status in DeliveryStatus}
+_OUTCOME = {kind.value: kind for kind in OutcomeKind}
+
 
 def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
     """Read a notification's row, in the order of the columns that `sagas.py` selects."""
     return Saga(
         id=row[0],
         tenant=row[1],
-        status=NotificationStatus(row[2]),
+        status=_NOTIFICATION[row[2]],
         reason=row[3],
         epoch=row[4],
         version=row[5],
@@ -24,7 +29,7 @@ def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
         next_look_at=row[9],
         looks=row[10],
         traceparent=row[11],
-        plan=plans.from_json(row[12]),
+        plan=plans.from_text(row[12]),
         correlation_id=row[13],
         deliveries=deliveries,
     )
@@ -33,8 +38,8 @@ def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
 def delivery_of(row: TupleRow) -> Delivery:
     """Read a delivery's row."""
     return Delivery(
-        channel=Channel(row[1]),
-        status=DeliveryStatus(row[2]),
+        channel=_CHANNEL[row[1]],
+        status=_DELIVERY[row[2]],
         position=row[3],
         epoch=row[4],
         attempt=row[5],
@@ -44,7 +49,7 @@ def delivery_of(row: TupleRow) -> Delivery:
         due_at=row[9],
         lease_until=row[10],
         token=row[11],
-        outcome=OutcomeKind(row[12]) if row[12] else None,
+        outcome=_OUTCOME[row[12]] if row[12] else None,
         deadline=row[13],
         reason=row[14],
     )
@@ -53,11 +58,11 @@ def delivery_of(row: TupleRow) -> Delivery:
 def attempt_of(row: TupleRow) -> AttemptRecorded:
     """Read an attempt's row."""
     return AttemptRecorded(
-        channel=Channel(row[2]),
+        channel=_CHANNEL[row[2]],
         epoch=row[3],
         attempt=row[4],
         token=row[1],
-        outcome=OutcomeKind(row[5]),
+        outcome=_OUTCOME[row[5]],
         code=row[6],
         reason=row[7],
         retry_after_seconds=row[8],

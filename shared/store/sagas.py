@@ -21,7 +21,7 @@ from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
 
 _NOTIFICATION = """
     id, tenant, status, reason, epoch, version, created_at, expires_at, send_at, next_look_at, looks, traceparent,
-    plan, correlation_id, clock_timestamp()
+    plan::text, correlation_id, clock_timestamp()
 """
 _LOCK = f"SELECT {_NOTIFICATION} FROM notifications WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
 _LOCK_DUE = f"""
@@ -162,7 +162,7 @@ class SagaSet:
         looks = [self._look(change, looked=looked) for change in changes]
         return [
             [saga.id for saga in sagas],
-            [saga.status.value for saga in sagas],
+            [saga.status._value_ for saga in sagas],
             [saga.reason for saga in sagas],
             [saga.epoch for saga in sagas],
             [saga.expires_at for saga in sagas],

@@ -1,0 +1,152 @@
+"""The statements of the claims. Each finds its rows by their keys, in the order of the ids that come in.
+
+Sets are sorted by id before they come here: two sets that meet wait for each other, and cannot deadlock.
+"""
+
+from __future__ import annotations
+
+from shared.saga.state import MAX_TAKEOVERS
+from shared.statuses import Channel
+
+LEASE_SECONDS = 60
+
+ADDRESS = {
+    Channel.EMAIL: "u.email",
+    Channel.SMS: "u.phone",
+    Channel.WHATSAPP: "u.phone",
+    Channel.TELEGRAM: "u.telegram",
+    Channel.WEBSOCKET: "u.id",
+    Channel.PUSH: "NULL::text",
+}
+"""Where a channel's address stands in the row of a user."""
+
+_WANTED = """
+WITH wanted AS MATERIALIZED (
+    SELECT w.*, %b::text AS channel
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[]) AS w(id, attempt, epoch, token)
+)"""
+_ANSWER = """
+SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {address}, j.content,
+       CASE
+           WHEN u.id IS NULL THEN 'nobody knows this user'
+           WHEN {address} IS NULL THEN 'the user has no address for this channel'
+           WHEN EXISTS (SELECT FROM preferences p WHERE p.tenant = j.tenant AND p.user_id = j.user_id
+                        AND p.category IN (COALESCE(j.plan->>'category', 'general'), '*') AND p.channel = j.channel
+                        AND NOT p.enabled) THEN 'the user does not want this category here'
+           WHEN EXISTS (SELECT FROM suppressions s WHERE s.tenant = j.tenant AND s.channel = j.channel
+                        AND s.address = {address}) THEN 'the address is suppressed'
+       END,
+       EXTRACT(EPOCH FROM j.due_at - clock_timestamp())::float8, j.traceparent,
+       EXTRACT(EPOCH FROM clock_timestamp() - j.created_at)::float8, j.wanted_attempt, j.wanted_epoch
+FROM judged j LEFT JOIN users u ON u.tenant = j.tenant AND u.id = j.user_id
+"""
+_TAKE = f"""{_WANTED}, judged AS (
+    UPDATE deliveries d
+    SET status = 'sending', outcome = NULL, token = w.token, tries = d.tries + 1, claimed_at = clock_timestamp(),
+        lease_until = clock_timestamp() + interval '{LEASE_SECONDS} seconds', updated_at = clock_timestamp()
+    FROM wanted w JOIN notifications n ON n.id = w.id
+    WHERE d.notification_id = w.id AND d.channel = w.channel AND d.epoch = w.epoch AND d.attempt = w.attempt
+      AND d.status IN ('queued', 'retrying', 'deferred') AND (d.due_at IS NULL OR d.due_at <= clock_timestamp())
+      AND n.status = 'queued' AND n.expires_at > clock_timestamp()
+    RETURNING d.notification_id, 'claimed' AS verdict, d.token AS handed, d.outcome, d.tenant, d.content, d.due_at,
+              d.channel, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
+              n.user_id, n.plan, n.traceparent, n.created_at
+){_ANSWER}"""  # noqa: S608 - constants of ours
+"""Claims what nothing speaks against, which is nearly all. Whatever it leaves out, `JUDGE` explains."""
+
+_JUDGE = f"""{_WANTED}, locked AS (
+    SELECT d.notification_id, d.tenant, d.status, d.epoch, d.attempt, d.tries, d.takeovers, d.due_at, d.lease_until,
+           d.claimed_at, d.token AS held, d.outcome, d.content,
+           d.channel, w.attempt AS wanted_attempt, w.epoch AS wanted_epoch, w.token AS given
+    FROM wanted w JOIN deliveries d ON d.notification_id = w.id AND d.channel = w.channel
+    ORDER BY d.notification_id FOR UPDATE OF d
+), verdicts AS (
+    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.plan,
+        CASE
+            WHEN l.epoch <> l.wanted_epoch OR l.attempt <> l.wanted_attempt THEN 'stale'
+            WHEN l.status = 'sending' AND l.outcome IS NOT NULL THEN 'recorded'
+            WHEN l.status NOT IN ('queued', 'retrying', 'deferred', 'sending') OR n.status <> 'queued' THEN 'stale'
+            WHEN l.status = 'sending' AND l.lease_until > clock_timestamp() THEN 'leased'
+            WHEN l.status = 'sending' AND (
+                l.takeovers + 1 >= {MAX_TAKEOVERS} OR l.tries >= COALESCE((n.plan->>'max_tries')::int, 4)
+                OR n.plan->>'on_ambiguous' = 'hold' OR n.expires_at <= clock_timestamp()) THEN 'lost'
+            WHEN l.status = 'sending' THEN 'takeover'
+            WHEN n.expires_at <= clock_timestamp() THEN 'expired'
+            WHEN l.due_at > clock_timestamp() THEN 'early'
+            ELSE 'claimed'
+        END AS verdict
+    FROM locked l JOIN notifications n ON n.id = l.notification_id
+), abandoned AS (
+    INSERT INTO attempts (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, code, reason,
+                          started_at)
+    SELECT notification_id, held, tenant, channel, epoch, attempt, 'ambiguous', true, 'lease expired',
+           'whoever held the claim did not come back in time', claimed_at
+    FROM verdicts WHERE verdict IN ('takeover', 'lost') AND held IS NOT NULL
+    ON CONFLICT (notification_id, token) DO NOTHING
+), updated AS (
+    UPDATE deliveries d
+    SET status = 'sending', updated_at = clock_timestamp(),
+        takeovers = d.takeovers + (j.verdict <> 'claimed')::int,
+        outcome = CASE WHEN j.verdict = 'lost' THEN 'ambiguous' END,
+        token = CASE WHEN j.verdict = 'lost' THEN d.token ELSE j.given END,
+        tries = d.tries + (j.verdict <> 'lost')::int,
+        claimed_at = clock_timestamp(),
+        lease_until = CASE WHEN j.verdict <> 'lost' THEN clock_timestamp() + interval '{LEASE_SECONDS} seconds' END
+    FROM verdicts j
+    WHERE j.verdict IN ('claimed', 'takeover', 'lost')
+      AND d.notification_id = j.notification_id AND d.channel = j.channel
+), judged AS (
+    SELECT v.*, CASE WHEN v.verdict IN ('claimed', 'takeover') THEN v.given ELSE v.held END AS handed FROM verdicts v
+){_ANSWER}"""  # noqa: S608 - constants of ours
+
+TAKE = {channel: _TAKE.format(address=column) for channel, column in ADDRESS.items()}
+JUDGE = {channel: _JUDGE.format(address=column) for channel, column in ADDRESS.items()}
+
+RECORD = """
+WITH said AS MATERIALIZED (
+    SELECT s.*, %b::text AS channel
+    FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::text[], %b::bool[], %b::text[],
+                         %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[])
+        AS s(id, token, tenant, epoch, attempt, outcome, withheld, code, reason, provider, provider_message_id,
+             retry_after_seconds, took_seconds)
+), marked AS (
+    UPDATE deliveries d SET outcome = s.outcome, lease_until = NULL, updated_at = clock_timestamp()
+    FROM said s
+    WHERE d.notification_id = s.id AND d.channel = s.channel AND d.token = s.token AND d.status = 'sending'
+      AND d.outcome IS NULL
+)
+INSERT INTO attempts AS a (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, withheld, code,
+                           reason, provider, provider_message_id, retry_after_seconds, started_at)
+SELECT s.id, s.token, s.tenant, s.channel, s.epoch, s.attempt, s.outcome, s.outcome = 'ambiguous', s.withheld, s.code,
+       s.reason, s.provider, s.provider_message_id, s.retry_after_seconds,
+       clock_timestamp() - s.took_seconds * interval '1 second'
+FROM said s
+ON CONFLICT (notification_id, token) DO UPDATE
+SET outcome = EXCLUDED.outcome, code = EXCLUDED.code, reason = EXCLUDED.reason, provider = EXCLUDED.provider,
+    provider_message_id = EXCLUDED.provider_message_id, ended_at = clock_timestamp()
+WHERE a.outcome = 'ambiguous'
+"""
+GIVE_BACK = """
+WITH unused AS MATERIALIZED (
+    SELECT u.*, %b::text AS channel FROM unnest(%b::uuid[], %b::uuid[]) AS u(id, token)
+)
+UPDATE deliveries d SET status = 'queued', token = NULL, lease_until = NULL, tries = GREATEST(d.tries - 1, 0),
+       updated_at = clock_timestamp()
+FROM unused u
+WHERE d.notification_id = u.id AND d.channel = u.channel AND d.token = u.token AND d.status = 'sending'
+  AND d.outcome IS NULL
+"""
+POSTPONE = """
+WITH postponed AS (
+    UPDATE deliveries
+    SET status = 'deferred', due_at = GREATEST(due_at, clock_timestamp() + %b * interval '1 second'), reason = %b,
+        updated_at = clock_timestamp()
+    WHERE notification_id = %b AND channel = %b AND attempt = %b AND epoch = %b
+      AND status IN ('queued', 'retrying', 'deferred')
+    RETURNING notification_id, due_at
+)
+INSERT INTO timeline (notification_id, entries) SELECT notification_id, %b FROM postponed
+"""
+SUPPRESS = """
+INSERT INTO suppressions (tenant, channel, address, reason) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
