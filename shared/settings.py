@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(
         None, description="smtp://user:password@host:587 (STARTTLS when offered), smtps:// for TLS from the start."
     )
-    smtp_connections: int = Field(10, ge=1, le=200, description="Mails in flight at once, per process.")
+    smtp_connections: int = Field(50, ge=1, le=200, description="Connections to the mail server at most, per process.")
     sandbox: bool = Field(default=False, description="Keep every mail in the sandbox when SMTP_URL is not set.")
     email_from: str = Field("Carillon <carillon@localhost>", description="The sender of every e-mail.")
 

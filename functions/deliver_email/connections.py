@@ -1,27 +1,23 @@
-"""Connections to the mail server, kept open between mails.
-
-aiosmtplib has no pool, and one of its objects is one connection. Its timeouts are switched off: whoever sends has one
-deadline for everything, and a conversation that was broken off is never used again.
-"""
+"""The connections to the mail server: opened as needed, kept between mails, let go in time."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
 from typing import cast
 
 import aiosmtplib
 
 from functions.deliver_email.answers import Phase, Progress
+from functions.deliver_email.connection import Connection
+from functions.deliver_email.pace import Pace
+from functions.deliver_email.pipeline import cut
 from functions.deliver_email.relay import Encryption, Relay
 
-MAX_MAILS = 100  # relays end a session after some hundred mails; go first, between two of them
-MAX_IDLE_SECONDS = 20.0
-GOODBYE_SECONDS = 1.0
+AT_FIRST = 4
+RELUCTANT_SECONDS = 10.0
 
 STARTTLS: dict[Encryption, bool | None] = {  # in aiosmtplib's terms: None is "if the server offers it"
     Encryption.FROM_THE_START: False,
@@ -30,88 +26,64 @@ STARTTLS: dict[Encryption, bool | None] = {  # in aiosmtplib's terms: None is "i
 }
 
 
-class Connection:
-    """One open connection. Commands are sent one by one, and each answer is the caller's to judge."""
-
-    def __init__(self, smtp: aiosmtplib.SMTP) -> None:
-        self._smtp = smtp
-        self.mails = 0
-        self.idle_since = time.monotonic()
-        self.needs_reset = False  # the server still holds half an envelope
-
-    def is_fit(self, now: float) -> bool:
-        """Tell whether another mail may go over it."""
-        return self._smtp.is_connected and self.mails < MAX_MAILS and now - self.idle_since < MAX_IDLE_SECONDS
-
-    def offers(self, extension: str) -> bool:
-        """Tell whether the server offers an extension."""
-        return self._smtp.supports_extension(extension)
-
-    async def command(self, *words: bytes) -> aiosmtplib.SMTPResponse:
-        """Send one command and wait for its answer, whatever it is."""
-        return await self._smtp.execute_command(*words, timeout=None)
-
-    async def deliver(self, message: bytes, progress: Progress) -> aiosmtplib.SMTPResponse:
-        """Send the text with its final dot and wait for the answer: from here on the server may have the mail.
-
-        Not the library's own call: that one fails alike before and after the text has left.
-        """
-        protocol, transport = self._smtp.protocol, self._smtp.transport
-        if protocol is None or transport is None:
-            raise aiosmtplib.SMTPServerDisconnected("the connection was lost")
-        protocol.write(message.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-        progress.phase = Phase.FINAL_DOT
-        try:
-            return await protocol.read_response()
-        except BaseException:
-            writer = cast(asyncio.WriteTransport, transport)
-            if not writer.is_closing() and writer.get_write_buffer_size() > 0:
-                progress.phase = Phase.DATA  # the dot is still here, and `abort` throws it away
-            raise
-
-    def abort(self) -> None:
-        """Let go at once. Closing would wait for a peer that does not read, and might still send it the dot."""
-        if self._smtp.transport is not None:
-            cast(asyncio.WriteTransport, self._smtp.transport).abort()
-        self._smtp.close()
-
-    def leave(self) -> None:
-        """Say QUIT, and wait for nothing."""
-        if self._smtp.is_connected and self._smtp.protocol is not None:
-            self._smtp.protocol.write(b"QUIT\r\n")
-        self._smtp.close()
-
-    async def quit(self) -> None:
-        """Say QUIT, and wait a moment for the answer."""
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-            await self._smtp.quit(timeout=GOODBYE_SECONDS)
-        self.abort()
-
-
 class Connections:
-    """At most `size` connections; the one used last is used next, so that spare ones grow old and go."""
+    """At most `size` connections; the one used last is used next, so that spare ones grow old and go.
+
+    A server may allow fewer. Where a new connection fails while others are open, no mail fails for it: whoever wanted
+    it waits for one of those, and no other is tried for ten seconds.
+    """
 
     def __init__(self, relay: Relay, size: int, local_hostname: str) -> None:
+        self.size = size
+        self.pace = Pace()
         self._relay = relay
         self._local_hostname = local_hostname  # without it the library asks the DNS for our own name
-        self._slots = asyncio.Semaphore(size)
         self._free: list[Connection] = []
+        self._lent = 0
+        self._opening = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._enough_until = 0.0
         self._tls_context: ssl.SSLContext | None = None
         self._is_closed = False
 
-    @asynccontextmanager
-    async def lend(self, progress: Progress, *, is_fresh: bool = False) -> AsyncIterator[Connection]:
-        """Lend a connection, an open one unless it must be fresh. One that fails, or is left by force, is cut."""
-        async with self._slots:
+    @property
+    def inviting(self) -> int:
+        """How many may want a connection now: a few more than are open, so that the first tell how many it takes."""
+        return min(self.size, AT_FIRST + 2 * self.open)
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return self._lent + len(self._free)
+
+    async def borrow(self, progress: Progress, *, is_fresh: bool = False) -> Connection:
+        """Lend a connection, an open one unless it must be fresh; waits while there are enough. To be given back."""
+        if self._waiting:
+            await self._wait()
+        while True:
             kept = None if is_fresh else self._take()
-            progress.is_reused = kept is not None
-            connection = kept or await self._open(progress)
-            try:
-                yield connection
-            except BaseException:
-                connection.abort()
-                raise
-            self._give_back(connection)
+            if kept is None and self._may_open(is_fresh=is_fresh):
+                kept = await self._try_to_open(progress)
+            if kept is not None:
+                self._lent += 1
+                return kept
+            is_fresh = False
+            progress.phase = Phase.WAITING
+            await self._wait()
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back. One that was left in the middle of a conversation is cut."""
+        self._lent -= 1
+        if connection.is_under_way:
+            connection.abort()
+        now = connection.idle_since = time.monotonic()
+        if self._is_closed or not connection.is_fit(now):
+            connection.leave()
+        else:
+            self._free.append(connection)
+            while not self._free[0].is_fit(now):  # the oldest is at the bottom, where nobody takes it
+                self._free.pop(0).leave()
+        self._wake()
 
     async def close(self) -> None:
         """Let go of every idle connection; those in use go when their mail is done."""
@@ -128,14 +100,45 @@ class Connections:
             connection.leave()
         return None
 
-    def _give_back(self, connection: Connection) -> None:
-        now = connection.idle_since = time.monotonic()
-        if self._is_closed or not connection.is_fit(now):
-            connection.leave()
-            return
-        self._free.append(connection)
-        while not self._free[0].is_fit(now):  # the oldest is at the bottom, where nobody takes it
+    def _may_open(self, *, is_fresh: bool) -> bool:
+        if self.open and time.monotonic() < self._enough_until:
+            return False
+        if is_fresh and self._free and self.open + self._opening >= self.size:
             self._free.pop(0).leave()
+        return self.open + self._opening < self.size
+
+    async def _try_to_open(self, progress: Progress) -> Connection | None:
+        self._opening += 1
+        try:
+            connection = await self._open(progress)
+        except (aiosmtplib.SMTPException, OSError):
+            if not self.open:
+                raise
+            self._enough_until = time.monotonic() + RELUCTANT_SECONDS
+            return None
+        finally:
+            self._opening -= 1
+            self._wake()
+        self.pace.is_lock_step = not connection.is_pipelined
+        return connection
+
+    async def _wait(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        """Let the first who waits look again."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     async def _open(self, progress: Progress) -> Connection:
         progress.phase = Phase.CONNECT
@@ -149,14 +152,15 @@ class Connections:
             local_hostname=self._local_hostname,
             timeout=None,
         )
-        connection = Connection(smtp)
         try:
             await smtp.connect()
             await self._introduce(smtp, progress)
+            return Connection(smtp)
         except BaseException:
-            connection.abort()
+            if smtp.transport is not None:
+                cut(cast(asyncio.Transport, smtp.transport))
+            smtp.close()
             raise
-        return connection
 
     async def _introduce(self, smtp: aiosmtplib.SMTP, progress: Progress) -> None:
         if smtp.is_ehlo_or_helo_needed:  # TLS has begun: what was said before it does not count

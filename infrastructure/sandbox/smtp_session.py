@@ -55,6 +55,7 @@ class Session(Wire):
             self.answer("421 4.3.2 Out of order", self.hang_up)
         else:
             self.answer("220 sandbox.localhost ESMTP")
+        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the house."""
@@ -125,7 +126,7 @@ class Session(Wire):
             self._recipients.append(recipient)
             self.answer("250 2.1.5 OK")
         elif fate.act is Act.CUT:
-            self.transport.abort()
+            self.cut()
         else:
             self.answer(fate.line, self.hang_up if fate.act is Act.REPLY_AND_LEAVE else None)
 
@@ -147,6 +148,8 @@ class Session(Wire):
     def _add_chunk(self, chunk: bytes | None) -> None:
         is_too_big = chunk is None or len(self._chunks) + len(chunk) > MAX_MESSAGE_BYTES
         if not self._recipients:
+            if self._is_last_chunk:  # it ends the envelope, so that the next mail of a pipeline is not out of turn
+                self._forget_envelope()
             self.answer("503 5.5.1 RCPT first")
         elif is_too_big:
             self._forget_envelope()
@@ -198,7 +201,7 @@ class Session(Wire):
 
     def _end_by_cutting(self, fate: Fate, mails: list[Received]) -> None:
         self._keep(mails)
-        self.transport.abort()
+        self.cut()
 
     def _auth(self, argument: str) -> None:
         mechanism, _, initial = argument.partition(" ")

@@ -26,6 +26,7 @@ class Wire(asyncio.Protocol):
         self.is_waiting = False  # an answer is still owed: nothing more is read, so answers keep their order
         self._latency_seconds = latency_seconds
         self._buffer = bytearray()
+        self._answers: list[bytes] = []  # not sent yet: those to commands that came together leave together
         self._read: Callable[[], bool] = self._read_line
         self._upgrade: asyncio.Task[None] | None = None
 
@@ -67,9 +68,21 @@ class Wire(asyncio.Protocol):
         else:
             self._say(line, then)
 
+    def flush(self) -> None:
+        """Send the answers that are held back."""
+        answers, self._answers = self._answers, []
+        if answers and not self.transport.is_closing():
+            self.transport.write(b"".join(answers))
+
     def hang_up(self) -> None:
         """Close the connection, after what was said has left."""
+        self.flush()
         self.transport.close()
+
+    def cut(self) -> None:
+        """Cut the connection, after what was said; what else the client wrote is never read."""
+        self.flush()
+        self.transport.abort()
 
     def take_next_line(self, on_line: Callable[[str], None]) -> None:
         """Hand the next line to somebody else."""
@@ -128,6 +141,7 @@ class Wire(asyncio.Protocol):
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         """Shake hands; nothing that came before counts (RFC 3207 4.2)."""
+        self.flush()
         self.is_waiting = True
         self._buffer.clear()
         self._upgrade = asyncio.create_task(self._encrypt(context))
@@ -152,6 +166,7 @@ class Wire(asyncio.Protocol):
         while self._buffer and not self.is_waiting and not self.transport.is_closing():
             if not self._read():
                 break
+        self.flush()
 
     def _answer_late(self, line: str, then: Then | None) -> None:
         if not self.transport.is_closing():
@@ -160,7 +175,7 @@ class Wire(asyncio.Protocol):
             self._advance()
 
     def _say(self, line: str, then: Then | None) -> None:
-        self.transport.write(line.encode() + b"\r\n")
+        self._answers.append(line.encode() + b"\r\n")
         if then:
             then()
 

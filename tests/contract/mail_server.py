@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from functions.deliver_email.provider import SmtpProvider
 from infrastructure.sandbox.mailbox import Mailbox
@@ -23,6 +26,10 @@ FAULT, SUPPRESS, NEITHER = "provider_at_fault", "suppress", ""
 
 SENDER = "Carillon <carillon@example.test>"
 KEY = UUID("0b5a3c1e-6a4f-5c0e-9b51-1f4f0a6d2c11")
+LOCK_STEP, PIPELINED = frozenset({"CHUNKING"}), frozenset[str]()
+"""What a server does not offer decides how it is spoken to."""
+EITHER_WAY = pytest.mark.parametrize("way", [LOCK_STEP, PIPELINED], ids=["lock-step", "pipelined"])
+
 PATIENT_SECONDS = 15.0
 IMPATIENT_SECONDS = 0.4
 
@@ -53,13 +60,35 @@ async def sandbox(**moods: Any) -> AsyncIterator[SandboxSmtp]:
 
 @asynccontextmanager
 async def client(
-    url: str, connections: int = 2, deadline_seconds: float = PATIENT_SECONDS
+    url: str,
+    connections: int = 2,
+    deadline_seconds: float = PATIENT_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[SmtpProvider]:
-    provider = SmtpProvider(url, SENDER, connections, deadline_seconds)
+    provider = SmtpProvider(url, SENDER, connections, deadline_seconds, clock)
     try:
         yield provider
     finally:
         await provider.close()
+
+
+async def send_all(provider: SmtpProvider, letters: Iterable[Letter]) -> list[Outcome | None]:
+    """Send a set; return the outcomes in the order of the letters."""
+    wanted = list(letters)
+    told: dict[int, Outcome | None] = {}
+
+    def tell(ended: Iterable[tuple[int, Outcome | None]]) -> None:
+        for place, outcome in ended:
+            assert place not in told, "a letter was told twice"
+            told[place] = outcome
+
+    async with asyncio.timeout(PATIENT_SECONDS * 2):  # a deadline that is not kept is a failure here, not a hang
+        await provider.send_set(wanted, tell)
+    return [told[place] for place in range(len(wanted))]
+
+
+def kinds(outcomes: Iterable[Outcome | None]) -> list[OutcomeKind | None]:
+    return [outcome.kind if outcome else None for outcome in outcomes]
 
 
 async def until(is_so: Callable[[], bool]) -> None:

@@ -6,11 +6,21 @@ import asyncio
 
 import pytest
 
-from tests.contract.mail_server import ACCEPTED, client, letter, other_server, sandbox, until
+from functions.deliver_email import connection
+from tests.contract.mail_server import (
+    ACCEPTED,
+    EITHER_WAY,
+    client,
+    letter,
+    other_server,
+    sandbox,
+    until,
+)
 
 
-async def test_many_mails_share_few_connections() -> None:
-    async with sandbox() as server, client(server.url, connections=3) as provider:
+@EITHER_WAY
+async def test_many_mails_share_few_connections(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url, connections=3) as provider:
         outcomes = await asyncio.gather(*[provider.send(letter()) for _ in range(60)])
 
         assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
@@ -18,25 +28,31 @@ async def test_many_mails_share_few_connections() -> None:
         assert server.connections_opened == 3
 
 
-async def test_a_refusal_leaves_the_connection_in_use() -> None:
-    async with sandbox() as server, client(server.url) as provider:
+@EITHER_WAY
+async def test_a_refusal_leaves_the_connection_in_use(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         for name in ("refused", "ada", "full", "fails-9", "tempfail", "ada"):
             await provider.send(letter(f"{name}@example.test"))
 
         assert server.connections_opened == 1
 
 
-async def test_a_connection_is_replaced_after_a_hundred_mails() -> None:
-    async with sandbox() as server, client(server.url) as provider:
-        for _ in range(101):
+@EITHER_WAY
+async def test_a_connection_is_replaced_after_a_thousand_mails(
+    way: frozenset[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MAX_MAILS", 10)  # a hundredth of it, for the time it takes
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
+        for _ in range(11):
             await provider.send(letter())
 
-        assert len(server.mailbox) == 101
+        assert len(server.mailbox) == 11
         assert server.connections_opened == 2
 
 
-async def test_a_session_that_the_server_ends_between_two_mails_costs_no_attempt() -> None:
-    async with sandbox(mails_per_connection=2) as server, client(server.url) as provider:
+@EITHER_WAY
+async def test_a_session_that_the_server_ends_between_two_mails_costs_no_attempt(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way, mails_per_connection=2) as server, client(server.url) as provider:
         outcomes = [await provider.send(letter()) for _ in range(5)]
 
         assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
@@ -61,8 +77,9 @@ async def test_a_connection_that_died_in_the_pool_costs_no_attempt() -> None:
         assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
 
 
-async def test_closing_says_goodbye_to_every_connection() -> None:
-    async with sandbox() as server:
+@EITHER_WAY
+async def test_closing_says_goodbye_to_every_connection(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server:
         async with client(server.url, connections=3) as provider:
             await asyncio.gather(*[provider.send(letter()) for _ in range(3)])
         await until(lambda: not server.sessions)
@@ -70,8 +87,9 @@ async def test_closing_says_goodbye_to_every_connection() -> None:
         assert server.connections_opened == 3
 
 
-async def test_a_cancelled_attempt_cuts_its_connection() -> None:
-    async with sandbox() as server, client(server.url) as provider:
+@EITHER_WAY
+async def test_a_cancelled_attempt_cuts_its_connection(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         sending = asyncio.create_task(provider.send(letter("hang@example.test")))
         await until(lambda: bool(server.sessions))
         sending.cancel()

@@ -14,11 +14,14 @@ from shared.statuses import Channel, OutcomeKind
 from tests.contract.mail_server import (
     ACCEPTED,
     AMBIGUOUS,
+    EITHER_WAY,
     FAULT,
     IMPATIENT_SECONDS,
     KEY,
+    LOCK_STEP,
     NEITHER,
     PERMANENT,
+    PIPELINED,
     SUPPRESS,
     THROTTLED,
     TRANSIENT,
@@ -28,8 +31,12 @@ from tests.contract.mail_server import (
     other_server,
     port_of,
     sandbox,
+    send_all,
     send_impatiently,
     until,
+)
+from tests.contract.mail_server import (
+    kinds as kinds_of,
 )
 
 CONVERSATIONS = [
@@ -46,18 +53,18 @@ CONVERSATIONS = [
     ("fails-0", ACCEPTED, NEITHER, 1),
     ("greylisted", THROTTLED, NEITHER, 0),
     ("throttled", THROTTLED, NEITHER, 0),
-    ("reset", TRANSIENT, FAULT, 0),
     ("garbage", AMBIGUOUS, FAULT, 0),
     ("cut", AMBIGUOUS, FAULT, 1),
     ("cut-always", AMBIGUOUS, FAULT, 1),
 ]
 
 
+@EITHER_WAY
 @pytest.mark.parametrize(("name", "kind", "mark", "kept"), CONVERSATIONS)
 async def test_what_a_mail_server_does_becomes_the_right_outcome(
-    name: str, kind: OutcomeKind, mark: str, kept: int
+    name: str, kind: OutcomeKind, mark: str, kept: int, way: frozenset[str]
 ) -> None:
-    async with sandbox() as server, client(server.url, connections=1) as provider:
+    async with sandbox(not_offered=way) as server, client(server.url, connections=1) as provider:
         outcome = await provider.send(letter(f"{name}@example.test"))
         afterwards = await provider.send(letter())
 
@@ -66,6 +73,20 @@ async def test_what_a_mail_server_does_becomes_the_right_outcome(
         assert len(server.mailbox) == kept + 1
 
 
+@pytest.mark.parametrize(("way", "kind"), [(LOCK_STEP, TRANSIENT), (PIPELINED, AMBIGUOUS)])
+async def test_a_connection_cut_at_the_recipient_is_in_doubt_only_where_the_text_was_behind_it(
+    way: frozenset[str], kind: OutcomeKind
+) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url, connections=1) as provider:
+        outcome = await provider.send(letter("reset@example.test"))
+        afterwards = await provider.send(letter())
+
+        assert judged(outcome) == (kind, FAULT)
+        assert judged(afterwards) == (ACCEPTED, NEITHER)
+        assert len(server.mailbox) == 1
+
+
+@EITHER_WAY
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
@@ -76,8 +97,10 @@ async def test_what_a_mail_server_does_becomes_the_right_outcome(
         ("tempfail", [TRANSIENT, TRANSIENT, TRANSIENT, TRANSIENT]),
     ],
 )
-async def test_attempts_of_one_delivery_are_recognised_by_its_message_id(name: str, kinds: list[OutcomeKind]) -> None:
-    async with sandbox() as server, client(server.url) as provider:
+async def test_attempts_of_one_delivery_are_recognised_by_its_message_id(
+    name: str, kinds: list[OutcomeKind], way: frozenset[str]
+) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         attempts = [await provider.send(letter(f"{name}@example.test", KEY)) for _ in kinds]
         another = await provider.send(letter(f"{name}@example.test", uuid4()))
 
@@ -85,8 +108,9 @@ async def test_attempts_of_one_delivery_are_recognised_by_its_message_id(name: s
         assert another.kind is kinds[0]
 
 
-async def test_the_second_copy_after_a_lost_answer_carries_the_same_message_id() -> None:
-    async with sandbox() as server, client(server.url) as provider:
+@EITHER_WAY
+async def test_the_second_copy_after_a_lost_answer_carries_the_same_message_id(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         first = await provider.send(letter("cut@example.test", KEY))
         second = await provider.send(letter("cut@example.test", KEY))
 
@@ -95,9 +119,10 @@ async def test_the_second_copy_after_a_lost_answer_carries_the_same_message_id()
         assert second.provider_message_id == f"<{KEY}@example.test>"
 
 
-async def test_a_mail_arrives_as_it_was_written() -> None:
+@EITHER_WAY
+async def test_a_mail_arrives_as_it_was_written(way: frozenset[str]) -> None:
     text = "Dear Ada,\n.\n..two dots\n.one dot\nGrüße"
-    async with sandbox() as server, client(server.url) as provider:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         await provider.send(letter("ada+x@example.test", text=text, html="<p>Hi</p>", subject="Grüße, Ada"))
 
         (mail,) = server.mailbox.newest(to="ada+x@example.test", channel=Channel.EMAIL)
@@ -109,8 +134,11 @@ async def test_a_mail_arrives_as_it_was_written() -> None:
         assert record["size_bytes"] == len(mail.raw)
 
 
-async def test_a_server_that_never_answers_the_dot_is_ambiguous_and_gives_the_connection_back_by_the_deadline() -> None:
-    async with sandbox() as server, client(server.url, connections=1) as provider:
+@EITHER_WAY
+async def test_a_server_that_never_answers_the_dot_is_ambiguous_and_gives_the_connection_back_by_the_deadline(
+    way: frozenset[str],
+) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url, connections=1) as provider:
         outcome = await send_impatiently(provider, "hang@example.test")
         await until(lambda: not server.sessions)
         afterwards = await provider.send(letter())
@@ -121,16 +149,20 @@ async def test_a_server_that_never_answers_the_dot_is_ambiguous_and_gives_the_co
         assert len(server.mailbox) == 2
 
 
-async def test_a_slow_server_past_the_deadline_is_ambiguous_although_it_has_the_mail() -> None:
-    async with sandbox() as server, client(server.url, connections=1) as provider:
+@EITHER_WAY
+async def test_a_slow_server_past_the_deadline_is_ambiguous_although_it_has_the_mail(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url, connections=1) as provider:
         outcome = await send_impatiently(provider, "slow@example.test")
 
         assert judged(outcome) == (AMBIGUOUS, FAULT)
         assert len(server.mailbox.newest(to="slow@example.test")) == 1
 
 
-async def test_a_mail_that_waits_for_a_connection_until_its_deadline_is_put_off_and_blames_nobody() -> None:
-    async with sandbox() as server, client(server.url, connections=1) as provider:
+@EITHER_WAY
+async def test_a_mail_that_waits_for_a_connection_until_its_deadline_is_put_off_and_blames_nobody(
+    way: frozenset[str],
+) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url, connections=1) as provider:
         hanging = asyncio.create_task(provider.send(letter("hang@example.test")))
         await until(lambda: bool(server.sessions))
         provider.deadline_seconds = IMPATIENT_SECONDS
@@ -141,13 +173,17 @@ async def test_a_mail_that_waits_for_a_connection_until_its_deadline_is_put_off_
         assert len(server.mailbox) == 0
 
 
-async def test_a_server_that_answers_too_late_before_the_dot_is_safe_to_try_again() -> None:
-    async with sandbox(latency_seconds=0.4) as server, client(server.url, deadline_seconds=1.0) as provider:
+@pytest.mark.parametrize(("way", "kind", "kept"), [(LOCK_STEP, TRANSIENT, 0), (PIPELINED, AMBIGUOUS, 1)])
+async def test_a_server_that_answers_too_late_is_in_doubt_only_where_the_text_had_left(
+    way: frozenset[str], kind: OutcomeKind, kept: int
+) -> None:
+    moods = {"latency_seconds": 0.4, "not_offered": way}
+    async with sandbox(**moods) as server, client(server.url, deadline_seconds=1.7) as provider:
         outcome = await provider.send(letter())
 
-        assert judged(outcome) == (TRANSIENT, FAULT)
+        assert judged(outcome) == (kind, FAULT)
         assert outcome.code.startswith("smtp timeout at ")
-        assert len(server.mailbox) == 0
+        assert len(server.mailbox) <= kept
 
 
 async def test_a_mail_whose_dot_never_left_this_machine_is_not_ambiguous() -> None:
@@ -163,13 +199,30 @@ async def test_a_mail_whose_dot_never_left_this_machine_is_not_ambiguous() -> No
 
     given_up = asyncio.Event()
     received: list[bytes] = []
-    async with other_server(read_little) as url, client(url, 1, IMPATIENT_SECONDS * 2) as provider:
-        outcome = await provider.send(letter(text="a long line of text\n" * 1_000_000))
+    async with other_server(read_little) as url, client(url, 1, deadline_seconds=2) as provider:
+        outcome = await provider.send(letter(text="a long line of text\n" * 700_000))
         given_up.set()
 
     assert judged(outcome) == (TRANSIENT, FAULT)
     assert outcome.code == "smtp timeout at data"
     assert not any(text.endswith(b"\r\n.\r\n") for text in received)
+
+
+async def test_a_server_that_falls_silent_between_two_mails_is_at_fault() -> None:
+    async def answer_one_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        await reader.readuntil(b"\r\n.\r\n")
+        writer.write(b"250 kept\r\n")
+        await reader.read()
+
+    async with other_server(answer_one_mail) as url, client(url, 1) as provider:
+        outcome = await send_impatiently(provider, "ada@example.test")
+
+    assert judged(outcome) == (TRANSIENT, FAULT)
+    assert outcome.code == "smtp timeout at sender"
 
 
 @pytest.mark.parametrize(
@@ -217,8 +270,9 @@ async def test_a_server_that_is_out_of_order_is_tried_again_once_it_is_back(
         assert afterwards.kind is ACCEPTED
 
 
-async def test_a_server_that_is_stopped_refuses_and_takes_mail_again_when_it_is_back() -> None:
-    async with sandbox() as server, client(server.url) as provider:
+@EITHER_WAY
+async def test_a_server_that_is_stopped_refuses_and_takes_mail_again_when_it_is_back(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         await provider.send(letter())
         await server.stop()
         during = await provider.send(letter())
@@ -235,10 +289,11 @@ async def test_a_server_whose_name_is_unknown_is_safe_to_try_again() -> None:
         assert judged(await provider.send(letter())) == (TRANSIENT, FAULT)
 
 
-async def test_a_share_of_failures_is_tried_again_and_the_same_seed_fails_the_same_mails() -> None:
+@EITHER_WAY
+async def test_a_share_of_failures_is_tried_again_and_the_same_seed_fails_the_same_mails(way: frozenset[str]) -> None:
     runs = []
     for _ in range(2):
-        async with sandbox(error_rate=0.5, seed=7) as server, client(server.url) as provider:
+        async with sandbox(not_offered=way, error_rate=0.5, seed=7) as server, client(server.url) as provider:
             runs.append([(await provider.send(letter())).kind for _ in range(20)])
 
     assert runs[0] == runs[1]
@@ -264,14 +319,15 @@ async def test_what_would_smuggle_a_command_or_a_header_is_never_sent(broken: di
         assert server.connections_opened == 0
 
 
+@EITHER_WAY
 @pytest.mark.parametrize(("not_offered", "kind", "kept"), [((), ACCEPTED, 1), (("SMTPUTF8",), PERMANENT, 0)])
 async def test_an_address_beyond_ascii_needs_a_server_that_takes_it(
-    not_offered: tuple[str, ...], kind: OutcomeKind, kept: int
+    not_offered: tuple[str, ...], kind: OutcomeKind, kept: int, way: frozenset[str]
 ) -> None:
-    async with sandbox(not_offered=frozenset(not_offered)) as server, client(server.url) as provider:
-        outcome = await provider.send(letter("ädä@bücher.example"))
+    async with sandbox(not_offered=way.union(not_offered)) as server, client(server.url) as provider:
+        outcomes = await send_all(provider, [letter(), letter("ädä@bücher.example"), letter()])
 
-        assert judged(outcome) == (kind, NEITHER)
+        assert kinds_of(outcomes) == [ACCEPTED, kind, ACCEPTED]
         assert len(server.mailbox.newest(to="ädä@bücher.example")) == kept
 
 
@@ -280,8 +336,9 @@ async def test_a_server_from_before_extensions_is_spoken_to_plainly() -> None:
         assert (await provider.send(letter())).kind is ACCEPTED
 
 
-async def test_a_mail_that_is_too_big_is_refused_before_it_is_sent() -> None:
-    async with sandbox() as server, client(server.url) as provider:
+@EITHER_WAY
+async def test_a_mail_that_is_too_big_is_refused_before_it_is_sent(way: frozenset[str]) -> None:
+    async with sandbox(not_offered=way) as server, client(server.url) as provider:
         outcome = await provider.send(letter(text="a long line of text\n" * 600_000))
 
         assert judged(outcome) == (PERMANENT, NEITHER)

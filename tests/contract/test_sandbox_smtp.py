@@ -69,6 +69,54 @@ async def test_the_sandbox_refuses_what_a_mail_server_refuses(said: str, codes: 
         assert await answers_to(server, said.encode() + b"QUIT\r\n") == [*codes, "221"]
 
 
+def mail_in_a_pipeline(name: str, *chunks: bytes) -> bytes:
+    sizes = [b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" * (chunk is chunks[-1]), chunk) for chunk in chunks]
+    return ENVELOPE % name.encode() + b"".join(sizes)
+
+
+TEXT = b"Subject: pipelined\r\n\r\nRSET\r\n.\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("refused", ["250", "550", "503"]),
+        ("tempfail", ["250", "451", "503"]),
+        ("spam", ["250", "250", "554"]),
+        ("ada", ["250", "250", "250"]),
+    ],
+)
+async def test_a_mail_that_is_refused_in_a_pipeline_swallows_its_text_and_leaves_the_others_alone(
+    name: str, codes: list[str]
+) -> None:
+    said = mail_in_a_pipeline("bob", TEXT) + mail_in_a_pipeline(name, TEXT) + mail_in_a_pipeline("eve", TEXT)
+    async with sandbox() as server:
+        assert await answers_to(server, said + b"QUIT\r\n") == [*["250"] * 3, *codes, *["250"] * 3, "221"]
+        assert [mail.raw for mail in server.mailbox.newest()] == [TEXT] * (2 + (name == "ada"))
+
+
+async def test_every_chunk_behind_a_refusal_is_read_and_refused() -> None:
+    said = mail_in_a_pipeline("full", b"one\r\n", b"two\r\n", b"") + mail_in_a_pipeline("ada", b"one\r\n", TEXT)
+    async with sandbox() as server:
+        answers = await answers_to(server, said + b"QUIT\r\n")
+
+        assert answers == ["250", "552", "503", "503", "503", "250", "250", "250", "250", "221"]
+        assert [mail.raw for mail in server.mailbox.newest()] == [b"one\r\n" + TEXT]
+
+
+@pytest.mark.parametrize(
+    ("name", "answered", "kept"), [("cut", 5, 2), ("reset", 4, 1), ("garbage", 9, 2), ("throttled", 5, 1)]
+)
+async def test_what_was_answered_before_a_server_hangs_up_arrives(name: str, answered: int, kept: int) -> None:
+    said = mail_in_a_pipeline("bob", TEXT) + mail_in_a_pipeline(name, TEXT) + mail_in_a_pipeline("eve", TEXT)
+    async with sandbox() as server:
+        answers = await answers_to(server, said + b"QUIT\r\n" * (name == "garbage"))
+
+        assert answers[:3] == ["250"] * 3
+        assert len(answers) - (name == "garbage") == answered
+        assert len(server.mailbox) == kept
+
+
 async def test_a_text_beyond_ten_megabytes_is_read_to_its_end_and_refused() -> None:
     text = b"DATA\r\n" + b"x" * 11_000_000 + b"\r\n.\r\nQUIT\r\n"
     async with sandbox() as server:

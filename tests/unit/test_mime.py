@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -109,6 +111,20 @@ def test_the_senders_name_is_read_as_it_was_set(name: str) -> None:
 def test_a_line_break_in_a_subject_is_refused_rather_than_sent(before: str, bad: str, after: str) -> None:
     with pytest.raises(HeaderRefused):
         compose(letter(f"{before}{bad}{after}"))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"subject": "a\nb"}, {"address": "a\r\nb"}, {"extras": {"unsubscribe_url": "ftp://x"}}]
+)
+def test_what_would_be_refused_is_known_before_anything_is_written(bad: dict[str, Any]) -> None:
+    with pytest.raises(HeaderRefused):
+        Composer(SENDER).check(replace(letter(), **bad))
+
+
+def test_mails_of_one_second_share_its_date_and_the_next_has_its_own() -> None:
+    dates = [read(Composer(SENDER).compose(letter(), NOW + later))["Date"] for later in (0, 0.9, 1, 0)]
+
+    assert [parsedate_to_datetime(date).second for date in dates] == [20, 20, 21, 20]
 
 
 def test_a_subject_cannot_add_a_recipient() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import replace
 
 import pytest
 
-from functions.deliver_email.answers import Phase, judge, judge_silence
+from functions.deliver_email.answers import AnswerGarbled, Phase, accept, judge, judge_silence
 from functions.deliver_email.relay import Encryption, Relay
 from shared.errors import SettingMissing
 from shared.statuses import OutcomeKind
@@ -79,6 +80,15 @@ def test_an_answer_means_what_the_table_says(phase: Phase, code: int, text: str,
     assert outcome.provider == "smtp"
 
 
+@pytest.mark.parametrize("said", ["250 2.0.0 Ok: queued as 4F2", "250 thanks", "252 2.5.0 will try", "250", "250 é"])
+def test_an_accepted_mail_is_told_in_the_same_words_by_the_short_way(said: str) -> None:
+    by_the_table = judge(Phase.FINAL_DOT, int(said[:3]), said[4:])
+
+    assert accept(said.encode() + b"\r", "<1@example.test>") == replace(
+        by_the_table, provider_message_id="<1@example.test>"
+    )
+
+
 def test_an_outcome_names_the_codes_but_never_the_servers_words() -> None:
     outcome = judge(Phase.RECIPIENT, 550, "5.1.1 <ada@example.test>: no such user")
 
@@ -137,6 +147,7 @@ def test_a_mail_that_found_no_free_connection_uses_up_no_try_and_blames_nobody()
         (socket.gaierror("unknown"), "smtp unknown host at connect"),
         (ConnectionRefusedError(), "smtp refused at connect"),
         (OSError("no route"), "smtp unreachable at connect"),
+        (AnswerGarbled(), "smtp garbled at connect"),
         (Exception("no STARTTLS"), "smtp not offered at connect"),
     ],
 )
