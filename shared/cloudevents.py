@@ -74,11 +74,6 @@ def mode(headers: Mapping[str, str]) -> Mode | None:
     return None if _MARKS.isdisjoint(known) else Mode.BINARY
 
 
-def max_body_bytes(headers: Mapping[str, str]) -> int:
-    """Tell how much of the body is worth reading."""
-    return MAX_BATCH_BYTES if mode(headers) is Mode.BATCHED else strict_json.MAX_BYTES
-
-
 def from_http(headers: Mapping[str, str], body: bytes) -> list[ExternalEvent | Refused]:
     """Read the events of one request. Only a batch has more or fewer than one, or refusals among them.
 

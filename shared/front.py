@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.errors import Transient
-from shared.problems import ProblemAnswers, exception_handlers
+from shared.problems import ProblemAnswers, answer, exception_handlers
 from shared.runtime import Resources
 from shared.step import Endpoint
 
@@ -26,18 +26,18 @@ class Front:
     def __init__(self, exact: Mapping[tuple[str, str], Endpoint], routes: list[BaseRoute]) -> None:
         self._exact = exact
         self._rest: ASGIApp = Starlette(routes=routes, exception_handlers=exception_handlers())
-        self._guarded = ProblemAnswers(self._dispatch)
+        self._guarded = ProblemAnswers(self._rest)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await self._guarded(scope, receive, send)
-
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._exact.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         if endpoint is None:
-            await self._rest(scope, receive, send)
+            await self._guarded(scope, receive, send)
             return
-        response = await endpoint(Request(scope, receive))
+        try:
+            response = await endpoint(Request(scope, receive))
+        except Exception as error:  # nothing was sent yet
+            response = answer(error)
         await response(scope, receive, send)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shared.errors import Refused
 from shared.events import TRACEPARENT
@@ -39,8 +39,21 @@ def lowered(headers: Mapping[str, str]) -> Headers:
     """
     if isinstance(headers, Headers):
         return headers
+    return _lowered(headers.items())
+
+
+def received(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Bring the headers of an ASGI request into that form.
+
+    Raises:
+        Refused: 400, a header that must occur once occurs twice, with different values.
+    """
+    return _lowered([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+
+
+def _lowered(headers: Iterable[tuple[str, str]]) -> Headers:
     found = Headers()
-    for raw, value in headers.items():
+    for raw, value in headers:
         name = raw.lower()
         if found.setdefault(name, value) != value and (name in _ONCE or name.startswith("ce-")):
             raise Refused(400, "Invalid header", "This header occurs twice.", field=spell((name,)))

@@ -20,6 +20,9 @@ from shared.store.intake import Kept, NewNotification
 
 SOURCE = "ingest"
 BACKLOG_CACHE_SECONDS = 2.0
+MOST_WAITING = 5_000
+"""So many accepted requests wait in memory for their commit; beyond, clients are told to come again."""
+
 MOST_ANNOUNCEMENTS = 20_000
 """So many accepted events wait in memory for their confirm; beyond, the sweep announces them from the rows."""
 
@@ -46,6 +49,23 @@ class Acceptance:
         )
         self._announcing: Coalescer[Message, None] = Coalescer(self._publish, max_size=500, flushers=2)
         self._backlog: tuple[float, int] | None = None
+
+    async def accept_one(self, submission: Submission | Refused) -> Accepted:
+        """Keep one submission, as `accept` does.
+
+        Raises:
+            Refused: why it is not kept.
+        """
+        if isinstance(submission, Refused):
+            raise submission
+        await self._check_backlog()
+        row = _row(submission)
+        answer = self._judge(row, await self._keeping.submit(row))
+        if isinstance(answer, Refused):
+            raise answer
+        if _is_waiting(answer):
+            self._announce([row])
+        return answer
 
     async def accept(self, submissions: Sequence[Submission | Refused]) -> list[Accepted | Refused]:
         """Keep a set; return for each its id, or why not. What is returned as accepted is committed.
@@ -93,8 +113,12 @@ class Acceptance:
         return [None] * len(messages)
 
     async def _check_backlog(self) -> None:
+        if len(self._keeping) >= MOST_WAITING:
+            raise BacklogFull("as many requests wait for the database as may wait")
         now = asyncio.get_running_loop().time()
         if self._backlog is None or now - self._backlog[0] > BACKLOG_CACHE_SECONDS:
+            known = self._backlog[1] if self._backlog else 0
+            self._backlog = (now, known)  # meanwhile the others go by what was known
             self._backlog = (now, await self._resources.store.gauges.backlog())
         if self._backlog[1] >= self._resources.settings.intake_backlog_max:
             raise BacklogFull("as many notifications wait as may wait")

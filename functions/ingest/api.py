@@ -15,7 +15,7 @@ from functions.ingest.requests import read
 from shared import cloudevents
 from shared.auth import Keys
 from shared.errors import Refused
-from shared.headers import lowered
+from shared.headers import received
 from shared.logs import CORRELATION
 from shared.problems import problem
 from shared.requests import read_body
@@ -40,18 +40,15 @@ class IngestApi(ApiWork):
 
     async def post_events(self, request: Request) -> Response:
         """Accept one event, or a CloudEvents batch. 202 means kept."""
-        tenant = self._keys.tenant(request.headers)
-        headers = lowered(request.headers)
+        headers = received(request.scope["headers"])
+        tenant = self._keys.tenant(headers)
         CORRELATION.set(headers.get("x-correlation-id", "")[:128] or None)
-        is_batch = cloudevents.mode(headers) is cloudevents.Mode.BATCHED
-        body = await read_body(request, cloudevents.max_body_bytes(headers))
-        answers = await self._acceptance.accept(read(headers, body, tenant=tenant))
-        if is_batch:
+        if cloudevents.mode(headers) is cloudevents.Mode.BATCHED:
+            body = await read_body(request, cloudevents.MAX_BATCH_BYTES)
+            answers = await self._acceptance.accept(read(headers, body, tenant=tenant))
             return _json(202, {"results": [_one_of_many(answer) for answer in answers]})
-        answer = answers[0]
-        if isinstance(answer, Refused):
-            raise answer
-        return _json(202, _document(answer))
+        body = await read_body(request)
+        return _json(202, _document(await self._acceptance.accept_one(read(headers, body, tenant=tenant)[0])))
 
     async def get_notification(self, request: Request) -> Response:
         """Show a notification with its deliveries, attempts and timeline."""

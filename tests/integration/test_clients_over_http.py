@@ -87,6 +87,16 @@ async def test_a_batch_of_cloudevents_is_answered_one_by_one(world: World, inges
     assert await world.store.views.counts(TENANT) == {"pending": 1}
 
 
+async def test_a_batch_may_be_larger_than_one_event_may(ingest: App) -> None:
+    event = {"specversion": "1.0", "source": "/shop", "type": "order_shipped", "subject": "1"}
+    large = [{**event, "id": f"large-{number}", "data": {"message": "x" * 30_000}} for number in range(12)]
+
+    answer = await post(ingest, large, content_type=BATCH_CONTENT_TYPE)
+
+    assert answer.status == 202
+    assert len({one["id"] for one in answer.document["results"]}) == 12
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from shared.cloudevents import MAX_BATCH, ExternalEvent, Mode, from_http, max_body_bytes, mode
+from shared.cloudevents import MAX_BATCH, ExternalEvent, Mode, from_http, mode
 from shared.errors import Refused
 
 QUICK = settings(max_examples=40, deadline=None)
@@ -310,11 +310,6 @@ def test_a_request_without_any_mark_of_cloudevents_is_none() -> None:
     assert mode({"CE-Id": "1"}) is Mode.BINARY
     assert mode(STRUCTURED) is Mode.STRUCTURED
     assert mode(BATCHED) is Mode.BATCHED
-
-
-def test_only_a_batch_may_be_larger_than_an_event() -> None:
-    assert max_body_bytes(STRUCTURED) == 262_144
-    assert max_body_bytes(BATCHED) == 1_048_576
 
 
 JSON_VALUES = st.recursive(
