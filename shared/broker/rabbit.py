@@ -17,6 +17,7 @@ from shared.broker.rabbit_hints import HintListener, HintSender
 from shared.broker.rabbit_loss import LossWatch
 from shared.broker.rabbit_publisher import DESTINATIONS, Publisher
 from shared.broker.rabbit_topology import Topology
+from shared.broker.rabbit_turnstile import Turnstile
 from shared.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class RabbitBroker:
         self._loss = LossWatch(self._repair, on_loss)
         self._publishing = SupervisedConnection(url, "carillon publishes", self._declare)
         self._consuming = SupervisedConnection(url, "carillon consumes", self._declare)
+        self._turnstile = Turnstile(self._consuming, self._loss.suspect)
         self._publisher = Publisher(self._publishing, self._loss.suspect)
         self._settle_seconds = settle_seconds
         self._hints: HintSender | None = None
@@ -114,7 +116,7 @@ class RabbitBroker:
         """
         if queue not in DESTINATIONS:  # asking for it again and again would look like a loss
             raise KeyError(queue)
-        consumer = RabbitSubscription(self._consuming, queue, on_messages, prefetch, self._loss.suspect)
+        consumer = RabbitSubscription(self._turnstile, queue, on_messages, prefetch)
         self._consumers.append(consumer)
         await consumer.wait_ready(START_SECONDS)
         return WorkSubscription(consumer, self._settle_seconds)

@@ -8,17 +8,19 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Self
 
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ChannelWrongStateError, ConnectionClosedByBroker
 
 from shared.broker.rabbit_connection import SupervisedConnection, backoff_seconds, kind, resolve
+from shared.broker.rabbit_frames import Confirm, Delivery, write
+from shared.broker.rabbit_wire import Wire
 from shared.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 10.0
 NOT_FOUND = 404
+INTERNAL_ERROR = 541
 
 
 class ChannelLost(BrokerUnavailable):
@@ -36,13 +38,21 @@ class ConsumerCancelled(ChannelLost):
         super().__init__(NOT_FOUND, "the broker cancelled the consumer")
 
 
+class BrokerFailed(ChannelLost):
+    """The broker failed at something that one channel asked for, and ended the connection with all its channels."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "the broker failed")
+
+
 class OpenChannel:
     """A channel in hand, with its end as a future."""
 
-    __slots__ = ("_opened", "ended", "raw")
+    __slots__ = ("_opened", "_wire", "ended", "raw")
 
-    def __init__(self, connection: AsyncioConnection) -> None:
+    def __init__(self, connection: Wire) -> None:
         loop = asyncio.get_running_loop()
+        self._wire = connection
         self.ended: asyncio.Future[ChannelLost] = loop.create_future()
         self._opened: asyncio.Future[Any] = loop.create_future()
         self.raw: Channel = connection.channel(on_open_callback=lambda channel: resolve(self._opened, channel))
@@ -50,7 +60,7 @@ class OpenChannel:
         self.raw.add_on_cancel_callback(lambda _frame: resolve(self.ended, ConsumerCancelled()))
 
     @classmethod
-    async def open(cls, connection: AsyncioConnection) -> Self:
+    async def open(cls, connection: Wire) -> Self:
         """Open a channel.
 
         Raises:
@@ -85,6 +95,23 @@ class OpenChannel:
             raise self.ended.result()
         raise BrokerUnavailable("the broker did not answer in time")
 
+    def hear(self, what: type[Delivery] | type[Confirm], hear: Callable[[Any], None]) -> None:
+        """Have what comes on this channel handed over by the short way, until the channel ends."""
+        number: int = self.raw.channel_number
+        self._wire.hears(number, what, hear)
+        self.raw.add_on_close_callback(lambda *_: self._wire.forget(number))
+
+    def write(self, exchange: str, queue: str, message_id: str, body: bytes) -> None:
+        """Publish by the short way: persistent, mandatory.
+
+        Raises:
+            ChannelWrongStateError: the channel is not open; nothing was written.
+            ValueError: the id is too long; nothing was written.
+        """
+        if not self.raw.is_open:
+            raise ChannelWrongStateError("the channel is not open")
+        self._wire.write(write(self.raw.channel_number, exchange, queue, message_id, body, self._wire.params.frame_max))
+
     def close(self) -> None:
         """Ask the broker to close the channel; what was not settled on it is delivered again."""
         if self.raw.is_open:
@@ -95,6 +122,8 @@ class OpenChannel:
 def _as_loss(reason: Exception) -> ChannelLost:
     if isinstance(reason, ChannelClosedByBroker):
         return ChannelLost(reason.reply_code, reason.reply_text)
+    if isinstance(reason, ConnectionClosedByBroker) and reason.reply_code == INTERNAL_ERROR:
+        return BrokerFailed()
     return ChannelLost(0, kind(reason))
 
 
@@ -142,7 +171,7 @@ class KeptChannel:
                 log.exception("a channel could not be kept")
             await asyncio.sleep(backoff_seconds(failures))
 
-    async def _use(self, connection: AsyncioConnection) -> None:
+    async def _use(self, connection: Wire) -> None:
         channel = await OpenChannel.open(connection)
         try:
             await self._prepare(channel)

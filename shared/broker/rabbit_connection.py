@@ -7,13 +7,12 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import cached_property
 from typing import Any, TypeVar
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.exceptions import AMQPError, StreamLostError
 
+from shared.broker.rabbit_wire import Wire
 from shared.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ CLOSE_SECONDS = 2.0
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 2.0
 
-Prepare = Callable[[AsyncioConnection], Awaitable[None]]
+Prepare = Callable[[Wire], Awaitable[None]]
 Result = TypeVar("Result")
 
 
@@ -47,28 +46,6 @@ def parameters_for(url: str, name: str) -> pika.URLParameters:
     return parameters
 
 
-class GatheringConnection(AsyncioConnection):
-    """Write what one turn of the loop has to say in one go: pika calls the socket for each frame, three per message.
-
-    Frames keep their order, because all of them pass here.
-    """
-
-    def _adapter_emit_data(self, data: bytes) -> None:
-        if not self._gathered:
-            asyncio.get_running_loop().call_soon(self._emit_gathered)
-        self._gathered.append(data)
-
-    def _emit_gathered(self) -> None:
-        data = b"".join(self._gathered)
-        self._gathered.clear()
-        if self._transport is not None:
-            super()._adapter_emit_data(data)
-
-    @cached_property
-    def _gathered(self) -> list[bytes]:
-        return []
-
-
 class SupervisedConnection:
     """Keep one connection open until closed: `prepare` runs on each new one before anybody else gets it."""
 
@@ -76,7 +53,7 @@ class SupervisedConnection:
         self._parameters = parameters_for(url, name)
         self._name = name
         self._prepare = prepare
-        self._current: AsyncioConnection | None = None
+        self._current: Wire | None = None
         self._is_open = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._when_unblocked: Callable[[], None] = _nothing
@@ -89,11 +66,11 @@ class SupervisedConnection:
         self._task = asyncio.create_task(self._supervise(), name=self._name)
 
     @property
-    def current(self) -> AsyncioConnection | None:
+    def current(self) -> Wire | None:
         """The open connection, if there is one now."""
         return self._current
 
-    async def opened(self) -> AsyncioConnection:
+    async def opened(self) -> Wire:
         """Wait for the open connection."""
         while self._current is None:
             await self._is_open.wait()
@@ -141,13 +118,13 @@ class SupervisedConnection:
                 log.exception("a connection could not be made", extra={"connection": self._name})
             await asyncio.sleep(backoff_seconds(failures))
 
-    async def _connect(self, closed: asyncio.Future[BaseException]) -> AsyncioConnection:
+    async def _connect(self, closed: asyncio.Future[BaseException]) -> Wire:
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def failed(_connection: object, reason: BaseException | str) -> None:
             resolve(closed, reason if isinstance(reason, BaseException) else BrokerUnavailable(reason))
 
-        connection = GatheringConnection(
+        connection = Wire(
             self._parameters,
             on_open_callback=lambda _connection: resolve(opened, None),
             on_open_error_callback=failed,
@@ -163,7 +140,7 @@ class SupervisedConnection:
             raise BrokerUnavailable(kind(closed.result()))
         return connection
 
-    async def _serve(self, connection: AsyncioConnection, closed: asyncio.Future[BaseException]) -> None:
+    async def _serve(self, connection: Wire, closed: asyncio.Future[BaseException]) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(is_blocked=True))
         connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(is_blocked=False))
         try:
@@ -189,7 +166,7 @@ class SupervisedConnection:
                 self._when_unblocked()
 
 
-async def _close(connection: AsyncioConnection, closed: asyncio.Future[BaseException]) -> None:
+async def _close(connection: Wire, closed: asyncio.Future[BaseException]) -> None:
     """Close in order; cut the line if the broker does not answer, as it does not while it blocks publishers."""
     if not (connection.is_closed or connection.is_closing):
         with suppress(AMQPError):
@@ -201,7 +178,7 @@ async def _close(connection: AsyncioConnection, closed: asyncio.Future[BaseExcep
         await asyncio.wait({closed}, timeout=CLOSE_SECONDS)
 
 
-def cut(connection: AsyncioConnection) -> None:
+def cut(connection: Wire) -> None:
     """Drop the line without a word: pika has no public name for it, and an orderly close waits for an answer."""
     connection._terminate_stream(StreamLostError("cut by us"))
 

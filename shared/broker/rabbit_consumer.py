@@ -14,7 +14,8 @@ from pika.spec import Basic
 
 from shared.broker.protocol import OnMessages
 from shared.broker.rabbit_channel import NOT_FOUND, ChannelLost, ConsumerCancelled, KeptChannel, OpenChannel
-from shared.broker.rabbit_connection import SupervisedConnection
+from shared.broker.rabbit_frames import Delivery
+from shared.broker.rabbit_turnstile import Turnstile
 from shared.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -25,14 +26,10 @@ class RabbitReceived:
 
     __slots__ = ("_desk", "_tag", "body", "content_type", "message_id", "queue", "redelivered")
 
-    def __init__(self, desk: Desk, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+    def __init__(self, desk: Desk, delivery: Delivery) -> None:
         self._desk = desk
-        self._tag: int = method.delivery_tag
+        self._tag, self.redelivered, self.message_id, self.content_type, self.body = delivery
         self.queue = desk.queue
-        self.message_id: str = properties.message_id or ""
-        self.content_type: str = properties.content_type or ""
-        self.body = body
-        self.redelivered: bool = method.redelivered
 
     def acknowledge(self) -> None:
         """The outcome is durable."""
@@ -57,14 +54,19 @@ class Desk:
         self.is_empty = asyncio.Event()
         self.is_empty.set()
 
-    def take(self, _channel: object, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+    def take_from_pika(self, _channel: object, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+        """Take one delivery that came by pika's way."""
+        message_id, content_type = properties.message_id or "", properties.content_type or ""
+        self.take(Delivery(method.delivery_tag, method.redelivered, message_id, content_type, body))
+
+    def take(self, delivery: Delivery) -> None:
         """Take one delivery from the channel."""
         if not self._is_open:  # cancelled: somebody else may have it at once
-            self._tell(self.channel.raw.basic_nack, method.delivery_tag, requeue=True)
+            self._tell(self.channel.raw.basic_nack, delivery.tag, requeue=True)
             return
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self._hand_over)
-        received = RabbitReceived(self, method, properties, body)
+        received = RabbitReceived(self, delivery)
         self._arrived.append(received)
         self._in_hand[received._tag] = None
         self.is_empty.clear()
@@ -141,23 +143,16 @@ class Desk:
 class RabbitSubscription:
     """A consumer that lives across reconnections until cancelled."""
 
-    def __init__(
-        self,
-        connection: SupervisedConnection,
-        queue: str,
-        on_messages: OnMessages,
-        prefetch: int,
-        suspect: Callable[[str], None],
-    ) -> None:
+    def __init__(self, turnstile: Turnstile, queue: str, on_messages: OnMessages, prefetch: int) -> None:
+        self._turnstile = turnstile
         self._queue = queue
         self._on_messages = on_messages
         self._prefetch = prefetch
-        self._suspect = suspect
         self._desk: Desk | None = None
         self._consumer_tag = ""
         self._is_cancelled = False
         self._letting_go: asyncio.Task[None] | None = None
-        self._channel = KeptChannel(connection, self._prepare, self._lost)
+        self._channel = KeptChannel(turnstile.connection, self._prepare, self._lost)
 
     async def wait_ready(self, timeout_seconds: float) -> None:
         """Wait until messages can come, at most so long."""
@@ -203,19 +198,17 @@ class RabbitSubscription:
         self._desk = desk
         self._consumer_tag = f"carillon-{id(desk):x}"
         await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
-        await channel.call(
-            channel.raw.basic_consume,
-            queue=self._queue,
-            on_message_callback=desk.take,
-            consumer_tag=self._consumer_tag,
+        channel.hear(Delivery, desk.take)
+        await self._turnstile.consume(
+            channel, self._queue, on_message_callback=desk.take_from_pika, consumer_tag=self._consumer_tag
         )
 
     async def _lost(self, reason: BrokerUnavailable) -> None:
         if self._desk:
             self._desk.abandon()
         if isinstance(reason, ConsumerCancelled):
-            self._suspect("the broker cancelled a consumer")
+            self._turnstile.suspect("the broker cancelled a consumer")
         elif isinstance(reason, ChannelLost) and reason.code == NOT_FOUND:
-            self._suspect("a queue is missing")
+            self._turnstile.suspect("a queue is missing")
         elif isinstance(reason, ChannelLost) and reason.code:
             log.warning("lost a channel", extra={"queue": self._queue, "code": reason.code})

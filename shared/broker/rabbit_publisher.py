@@ -10,7 +10,6 @@ from itertools import takewhile
 from typing import Any
 
 from pika import BasicProperties
-from pika.channel import Channel
 from pika.exceptions import AMQPChannelError, AMQPConnectionError
 from pika.spec import Basic
 
@@ -18,8 +17,8 @@ from shared.broker import topology
 from shared.broker.protocol import Message, PublishRefused
 from shared.broker.rabbit_channel import NOT_FOUND, ChannelLost, KeptChannel, OpenChannel
 from shared.broker.rabbit_connection import SupervisedConnection, resolve
+from shared.broker.rabbit_frames import Confirm
 from shared.errors import BrokerUnavailable
-from shared.events import CONTENT_TYPE
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,6 @@ DEADLINE_SECONDS = 5.0
 STUCK_SECONDS = 4.0
 MAX_IN_FLIGHT = 1000
 MAX_WAITING = 50_000
-PERSISTENT = 2
 
 EXCHANGES = {0: topology.EXCHANGE} | {seconds: topology.delay(seconds) for seconds in topology.DELAYS_SECONDS}
 DESTINATIONS = frozenset({*topology.WORK_QUEUES, topology.PARKING_LOT})
@@ -65,14 +63,6 @@ class Batch:
     def has_more(self) -> bool:
         """Whether a message is still to be sent, and somebody still waits for it."""
         return self.next < len(self.messages) and not self.done.done()
-
-
-def write(channel: Channel, exchange: str, message: Message) -> None:
-    """Write one message to the channel; nothing of it is written if this raises."""
-    properties = BasicProperties(  # type: ignore[no-untyped-call]
-        content_type=CONTENT_TYPE, delivery_mode=PERSISTENT, message_id=message.id
-    )
-    channel.basic_publish(exchange, message.queue, message.body, properties, mandatory=True)
 
 
 class Publisher:
@@ -145,7 +135,8 @@ class Publisher:
     async def _prepare(self, channel: OpenChannel) -> None:
         self._forget("the connection was lost before the confirm")
         channel.raw.add_on_return_callback(self._on_return)
-        await channel.call(channel.raw.confirm_delivery, ack_nack_callback=self._on_confirm)
+        await channel.call(channel.raw.confirm_delivery, ack_nack_callback=self._on_frame)
+        channel.hear(Confirm, self._on_confirm)
         asyncio.get_running_loop().call_soon(self._pump)  # once the channel is the current one
 
     async def _lost(self, reason: BrokerUnavailable) -> None:
@@ -182,7 +173,7 @@ class Publisher:
             while self._waiting and len(self._in_flight) < MAX_IN_FLIGHT:
                 batch = self._waiting[0]
                 if batch.has_more:
-                    self._send(channel.raw, batch)
+                    self._send(channel, batch)
                 else:
                     self._waiting.popleft()
         except (
@@ -191,7 +182,7 @@ class Publisher:
         ):  # the line went down under our hands; its end is announced on the next turn
             return
 
-    def _send(self, channel: Channel, batch: Batch) -> None:
+    def _send(self, channel: OpenChannel, batch: Batch) -> None:
         message = batch.messages[batch.next]
         exchange = EXCHANGES.get(message.delay_seconds)
         if exchange is None or message.queue not in DESTINATIONS:
@@ -199,7 +190,7 @@ class Publisher:
             batch.settle(batch.next, PublishRefused("no such queue or delay"))
         else:
             try:
-                write(channel, exchange, message)
+                channel.write(exchange, message.queue, message.id, message.body)
             except (AMQPConnectionError, AMQPChannelError):
                 raise
             except Exception:  # such as an id of more than 255 bytes: it must not hold up the others for ever
@@ -218,12 +209,15 @@ class Publisher:
         self._returned[returned] = self._returned.get(returned, 0) + 1
         self._suspect("a message found no queue")
 
-    def _on_confirm(self, frame: Any) -> None:
+    def _on_frame(self, frame: Any) -> None:
+        method = frame.method
+        self._on_confirm(Confirm(method.delivery_tag, method.multiple, isinstance(method, Basic.Nack)))
+
+    def _on_confirm(self, confirm: Confirm) -> None:
         self._progress_at = asyncio.get_running_loop().time()
-        tag, refused = frame.method.delivery_tag, isinstance(frame.method, Basic.Nack)
-        tags = list(takewhile(tag.__ge__, self._in_flight)) if frame.method.multiple else [tag]
+        tags = list(takewhile(confirm.tag.__ge__, self._in_flight)) if confirm.multiple else [confirm.tag]
         for each in tags:
-            self._settle(each, refused=refused)
+            self._settle(each, refused=confirm.refused)
         self._pump()
 
     def _settle(self, tag: int, *, refused: bool) -> None:
