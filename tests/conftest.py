@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +12,10 @@ from infrastructure.local.rabbitmq import find_programs, speaks_amqp
 from infrastructure.local.rabbitmq_packages import RabbitMQNotAvailable
 from shared.store import Store
 from shared.store.migrating import migrate
+from tests.contract.stage import Stage
 from tests.postgres import PostgresForTests
+from tests.simulation.store import Memory, MemoryStore
+from tests.world import World
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +43,24 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     opened = Store(database_url)
     await opened.open()
     yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=["postgres", "in memory"])
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """Open each of the stores that keep one contract, with a clock that can be turned."""
+    if request.param == "in memory":
+        passed = [timedelta()]
+
+        async def turn(seconds: float) -> None:
+            passed[0] += timedelta(seconds=seconds)
+
+        yield await Stage(MemoryStore(Memory(now=lambda: datetime.now(UTC) + passed[0])), turn).settle_in()
+        return
+    cluster: PostgresForTests = request.getfixturevalue("postgres")
+    opened = Store(await cluster.fresh_database(_migrated))
+    await opened.open()
+    yield await Stage(opened, World(opened).turn_clock).settle_in()
     await opened.close()
 
 

@@ -34,6 +34,7 @@ class Gatekeeper:
         self._breakers = breakers
         self._provider = provider
         self._cache: dict[str, tuple[float, Breaker]] = {}
+        self._failed: set[str] = set()  # tenants whose last failure no success has ended yet
 
     async def ask(self, tenant: str, token: UUID) -> Gate:
         """Ask whether a call may be made: yes, yes as the probe, or wait so long."""
@@ -57,19 +58,34 @@ class Gatekeeper:
     async def note(self, tenant: str, outcome: Outcome, probe: UUID | None) -> None:
         """Count what came of a call. The database hears of it only on a failure, or when it is not clean."""
         if outcome.provider_at_fault:
-            await self._breakers.fail(tenant, self._provider, probe)
-            self._cache.pop(tenant, None)
+            await self._count_failure(tenant, probe)
         elif probe is not None or (self._is_unclean(tenant) and outcome.kind is not OutcomeKind.THROTTLED):
-            await self._breakers.succeed(tenant, self._provider, probe)
-            self._cache.pop(tenant, None)
+            await self._end_failures(tenant, probe)
 
     async def give_up(self, tenant: str, probe: UUID) -> None:
         """Free the probe's place: there was nothing to call with."""
         await self._breakers.release(tenant, self._provider, probe)
 
+    async def _count_failure(self, tenant: str, probe: UUID | None) -> None:
+        try:
+            await self._breakers.fail(tenant, self._provider, probe)
+        finally:  # also when nobody knows whether it was counted
+            self._failed.add(tenant)
+            self._cache.pop(tenant, None)
+
+    async def _end_failures(self, tenant: str, probe: UUID | None) -> None:
+        self._failed.discard(tenant)  # first: a failure that is counted meanwhile is none that this success ends
+        try:
+            await self._breakers.succeed(tenant, self._provider, probe)
+        except BaseException:
+            self._failed.add(tenant)
+            raise
+        self._cache.pop(tenant, None)
+
     def _is_unclean(self, tenant: str) -> bool:
+        """Tell whether failures may be counted: the cache alone does not know of those since it was last read."""
         cached = self._cache.get(tenant)
-        return cached is not None and cached[1].failures > 0
+        return tenant in self._failed or (cached is not None and cached[1].failures > 0)
 
     async def _state(self, tenant: str) -> Breaker:
         now = asyncio.get_running_loop().time()

@@ -1,0 +1,116 @@
+"""A slow letter and its set-mates, from the hands of the frame to its answers, over both stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+import pytest
+
+from shared import outbox
+from shared.broker import Broker
+from shared.broker.topology import RESULTS
+from shared.events import Event, EventType, decode
+from shared.outcomes import Letter, Outcome, Provider, Tell
+from shared.runtime import Resources
+from shared.saga import CommandOwed
+from shared.settings import Settings
+from shared.statuses import OutcomeKind
+from shared.step import Frame, delivery
+from shared.store.claims import Command
+from tests.contract.stage import EMAIL, TENANT, Stage
+from tests.fakes import HoldingBroker
+
+DONE = 204
+
+
+class OneByOne:
+    """A provider that takes every letter at once, but keeps one in hand until told to let go."""
+
+    name, deadline_seconds, calls_at_once = "mail", 20.0, 100
+
+    def __init__(self, slow: UUID) -> None:
+        self.slow, self.may_end = slow, asyncio.Event()
+
+    async def send(self, letter: Letter) -> Outcome:
+        """Take one."""
+        if letter.notification_id == self.slow:
+            await self.may_end.wait()
+        return Outcome(kind=OutcomeKind.ACCEPTED, code="250", provider=self.name)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class BySet(OneByOne):
+    """The same, for a provider that is handed the whole set."""
+
+    async def send_set(self, letters: Sequence[Letter], tell: Tell) -> None:
+        """Take each, and tell of it."""
+
+        async def take(place: int, letter: Letter) -> None:
+            tell([(place, await self.send(letter))])
+
+        await asyncio.gather(*[take(place, letter) for place, letter in enumerate(letters)])
+
+
+class Answers:
+    """What the frame told, by place."""
+
+    def __init__(self) -> None:
+        self.given: dict[int, int] = {}
+        self._news = asyncio.Event()
+
+    def __call__(self, answers: Sequence[tuple[int, int]]) -> None:
+        self.given.update(answers)
+        self._news.set()
+
+    async def until(self, count: int) -> None:
+        """Wait for so many."""
+        async with asyncio.timeout(20):
+            while len(self.given) < count:
+                self._news.clear()
+                await self._news.wait()
+
+
+def frame_around(provider: Provider, stage: Stage, broker: HoldingBroker) -> Frame:
+    settings = Settings(api_keys=None, host="127.0.0.1")
+    resources = Resources(settings=settings, store=stage.store, broker=cast(Broker, broker))
+    step = delivery("deliver-email", EMAIL, lambda _: provider)
+    return Frame(step.name, step.takes, step.open(resources), resources)
+
+
+def event_for(command: Command) -> Event:
+    item = CommandOwed(channel=EMAIL, attempt=command.attempt, epoch=command.epoch)
+    event = decode(outbox.write("orchestrate", outbox.About(command.notification_id, TENANT), item).body)
+    assert isinstance(event, Event)
+    return event
+
+
+def announced(broker: HoldingBroker) -> set[UUID | None]:
+    """Name the notifications whose success was announced."""
+    found = [decode(message.body) for message in broker.published if message.queue == RESULTS]
+    return {event.data.notification_id for event in found if event.type is EventType.DELIVERY_SUCCEEDED}
+
+
+@pytest.mark.parametrize("kind", [OneByOne, BySet])
+async def test_a_slow_letter_does_not_hold_up_the_results_of_its_set_mates(stage: Stage, kind: type[OneByOne]) -> None:
+    commands = [await stage.route(number) for number in (1, 2, 3)]
+    first, slow, last = [command.notification_id for command in commands]
+    provider, broker, answers = kind(slow), HoldingBroker(), Answers()
+    frame = frame_around(provider, stage, broker)
+
+    taking = asyncio.create_task(frame.take([event_for(command) for command in commands], answers))
+    await answers.until(2)
+    meanwhile = dict(answers.given), announced(broker), taking.done()
+    recorded = [await stage.attempts(key) for key in (first, slow, last)]
+    provider.may_end.set()
+    in_the_end = await taking
+    await frame.drain()
+
+    assert meanwhile == ({0: DONE, 2: DONE}, {first, last}, False)
+    assert recorded == [[("accepted", False)], [], [("accepted", False)]]
+    assert in_the_end == [DONE] * 3
+    assert announced(broker) == {first, slow, last}
