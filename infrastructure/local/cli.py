@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ MANIFESTS = click.option(
     help="Where Services, sources and routes are read from, instead of this project's knative/.",
 )
 
+COUNT, AMOUNT = click.IntRange(min=0), click.FloatRange(min=0)
+
 
 @click.group()
 @click.version_option(VERSION, prog_name="carillon")
@@ -39,9 +42,10 @@ def main() -> None:
 @main.command()
 @click.option("--processes", is_flag=True, help="One process per function, called as Knative calls it. Needs AMQP_URL.")
 @click.option("--batch", is_flag=True, help="With --processes: send what is there together, not one event a request.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="So many whole processes. Needs AMQP_URL.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of PORT; 0 takes a free one.")
 @MANIFESTS
-def up(*, processes: bool, batch: bool, port: int | None, folder: Path | None) -> None:
+def up(*, processes: bool, batch: bool, workers: int, port: int | None, folder: Path | None) -> None:
     """Run everything on this machine until Ctrl-C."""
     from infrastructure.local.manifests import DEFAULT_FOLDER
     from infrastructure.local.up import Shape
@@ -50,8 +54,25 @@ def up(*, processes: bool, batch: bool, port: int | None, folder: Path | None) -
     known = _settings()
     if port is not None:
         known = known.model_copy(update={"port": port})
-    shape = Shape(as_processes=processes, batch=batch)
+    if processes and workers > 1:
+        raise click.UsageError("--processes and --workers are two shapes: choose one")
+    shape = Shape(as_processes=processes, batch=batch, workers=workers)
     _run(run_up(known, folder=folder or DEFAULT_FOLDER, shape=shape), known)
+
+
+@main.command(hidden=True)
+@click.argument("descriptor", type=int)
+@click.option("--sandbox", "sandbox_url", metavar="URL")
+@click.option("--ticks/--no-ticks", default=True)
+@MANIFESTS
+def worker(*, descriptor: int, sandbox_url: str | None, ticks: bool, folder: Path | None) -> None:
+    """Be one of `up --workers`, on a listening socket that was inherited."""
+    from infrastructure.local.manifests import DEFAULT_FOLDER
+    from infrastructure.local.workers import work
+
+    known = _settings()
+    place = folder or DEFAULT_FOLDER
+    _run(work(known, descriptor, folder=place, sandbox_url=sandbox_url, ticks=ticks), known)
 
 
 @main.command()
@@ -84,6 +105,37 @@ def demo() -> None:
     from infrastructure.local.demo import demo as run_demo
 
     _run(run_demo(), _settings())
+
+
+@main.command(context_settings={"show_default": True})
+@click.option("--notifications", type=COUNT, default=20_000, help="How many are posted as fast as they go,")
+@click.option("--connections", type=click.IntRange(min=1), default=64, help="over so many connections.")
+@click.option("--rate", type=AMOUNT, default=150, help="Then so many a second, whatever becomes of the others,")
+@click.option("--seconds", type=AMOUNT, default=20, help="for so long.")
+@click.option("--rest-seconds", type=AMOUNT, default=10, help="Then nothing for so long.")
+@click.option("--warm-up", type=COUNT, default=500, help="How many are posted before anything is measured.")
+@click.option("--users", type=click.IntRange(min=1), default=10_000, help="How many people there are.")
+@click.option("--latency-ms", type=AMOUNT, default=0, help="How long the mail server takes for each mail.")
+@click.option("--chunking/--no-chunking", default=True, help="Whether the mail server offers CHUNKING.")
+@click.option("--pipelining/--no-pipelining", default=True, help="Whether the mail server offers PIPELINING.")
+@click.option("--swallow", type=COUNT, default=0, help="Have the mail server lose so many, to see the benchmark fail.")
+@click.option("--embedded", is_flag=True, help="Without RabbitMQ: the broker is in the process.")
+@click.option("--history", type=COUNT, default=0, help="How many ended notifications are in the database before.")
+@click.option("--compare-history", is_flag=True, help="Measure with empty tables too, and print the ratio.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file too.")
+@click.argument("shape", nargs=-1, metavar="[-- OPTIONS OF UP]")
+def bench(**choices: Any) -> None:
+    """Measure a private instance: throughput, latency, cost. Fails if anything is lost or left unsent.
+
+    Postgres and RabbitMQ are private too, unless DATABASE_URL and AMQP_URL name servers: a database of its own is made
+    there and dropped afterwards, and the broker's queues must be nobody else's.
+    """
+    # By its name: the benchmark stands on this room, which must not stand on the benchmark.
+    run_bench = import_module("infrastructure.bench.bench").bench
+    options = import_module("infrastructure.bench.options").Options(**choices)
+    known = _settings()
+    if not _run(run_bench(options, known), known):
+        raise click.ClickException("something was lost, or left unsent")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -21,6 +22,12 @@ log = logging.getLogger("carillon.local.functions")
 
 STOP_SECONDS = 45.0
 """Longer than what each part gives itself; below what a revision is given after SIGTERM (120 s) for two of them."""
+
+
+COLLECT_EVERY = 50_000
+"""So many new objects between two searches for cycles. Nearly all of ours are freed without one; a search at every 700,
+as Python does it, was a tenth of the processor time under load.
+"""
 
 
 class FunctionMissing(Permanent):
@@ -50,6 +57,8 @@ async def open_functions(settings: Settings, names: Sequence[str], stack: AsyncE
     apps = {name: build(name, resources) for name in names}
     for app in apps.values():
         await started(stack, app.start, app.drain)
+    gc.freeze()  # what is there now stays: no search looks at it again
+    gc.set_threshold(COLLECT_EVERY)
     return Functions(apps=apps, broker=broker)
 
 

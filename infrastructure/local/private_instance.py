@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.local.postgres_account import make_temporary_directory
+from infrastructure.local.processes import die_with_parent
 from shared.errors import Transient
 
 START_SECONDS = 60
@@ -46,7 +47,12 @@ async def private_instance(*options: str, **settings: str) -> AsyncIterator[Inst
     command = [sys.executable, "-m", "infrastructure.local.cli", "up", "--port", "0", *options]
     log = (folder / "log").open("wb")
     process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True
+        *command,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=die_with_parent(),
     )
     try:
         yield Instance(await _address(process, folder / "log"), process)

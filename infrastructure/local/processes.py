@@ -55,6 +55,7 @@ class Command:
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     port: int | None = None
+    sockets: tuple[int, ...] = ()  # descriptors that it inherits
 
     @property
     def url(self) -> str:
@@ -166,13 +167,17 @@ async def _spawn(command: Command) -> asyncio.subprocess.Process:
         *command.arguments,
         env={**os.environ, **command.environment},  # handed on, not read: only shared/settings.py reads it
         stdin=asyncio.subprocess.DEVNULL,
+        pass_fds=command.sockets,
         start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which ends them in order
-        preexec_fn=_die_with_parent(),
+        preexec_fn=die_with_parent(),
     )
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Have the kernel end a child whose parent was killed. Elsewhere than on Linux such a child stays."""
+def die_with_parent() -> Callable[[], None] | None:
+    """Have the kernel end a child whose parent was killed. Elsewhere than on Linux such a child stays.
+
+    The parent is the thread that starts the child: it must live for as long as the child may.
+    """
     if sys.platform != "linux":
         return None
     libc, parent = ctypes.CDLL(None), os.getpid()

@@ -65,9 +65,9 @@ class _Quiet(uvicorn.Server):
 
 
 class HttpServer:
-    """One application on one listening socket."""
+    """One application on a listening socket, or on several."""
 
-    def __init__(self, app: AsgiApp, listener: socket.socket) -> None:
+    def __init__(self, app: AsgiApp, *listeners: socket.socket) -> None:
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -78,17 +78,17 @@ class HttpServer:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         self._server = _Quiet(config)
-        self._listener = listener
+        self._listeners = listeners
         self._task: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._listener.getsockname()[1])
+        """The port that it listens on, the first of several."""
+        return int(self._listeners[0].getsockname()[1])
 
     async def start(self) -> None:
         """Begin to answer."""
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        self._task = asyncio.create_task(self._server.serve(sockets=list(self._listeners)))
         await self._server.is_up.wait()
 
     async def stop(self) -> None:

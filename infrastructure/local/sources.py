@@ -15,7 +15,7 @@ from uuid import uuid4
 from pydantic_core import from_json
 
 from infrastructure.local.records import QueueSource
-from infrastructure.local.targets import RETRIED_STATUSES, Target
+from infrastructure.local.targets import LARGEST_BATCH, RETRIED_STATUSES, Target
 from shared.broker.protocol import Broker, Received, Subscription
 from shared.events import CONTENT_TYPE
 
@@ -24,7 +24,9 @@ log = logging.getLogger("carillon.local.sources")
 MIN_PREFETCH = 100
 """What Knative's adapter asks for, whatever `parallelism` says."""
 
-MAX_BATCH = 200
+BATCHES_IN_HAND = 2
+"""While a function works on one batch the next one is there."""
+
 DRAIN_SECONDS = 25.0
 
 
@@ -58,9 +60,10 @@ class Held:
 
 
 class QueueRunner:
-    """Hand a queue's messages to a function, at most `parallelism` events at a time, and settle each by its answer.
+    """Hand a queue's messages to a function, at most `parallelism` requests at a time, and settle each by its answer.
 
-    What is there goes together, up to MAX_BATCH, without waiting for more or for batches under way.
+    Where a request may hold several events, what is there goes together, without waiting for more or for the requests
+    under way.
     """
 
     def __init__(self, source: QueueSource, broker: Broker, target: Target) -> None:
@@ -69,6 +72,10 @@ class QueueRunner:
         self._target = target
         self._waiting: deque[Held] = deque()
         self._in_hand = 0
+        self._requests = 0
+        self._room = source.parallelism  # for so many events
+        if target.together > 1:
+            self._room = min(source.parallelism, BATCHES_IN_HAND) * target.together
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -76,7 +83,7 @@ class QueueRunner:
 
     async def start(self) -> None:
         """Begin to consume."""
-        prefetch = max(MIN_PREFETCH, self._source.parallelism)
+        prefetch = max(MIN_PREFETCH, self._room)
         self._subscription = await self._broker.subscribe(self._source.queue, self._arrived, prefetch)
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
@@ -98,12 +105,18 @@ class QueueRunner:
 
     def _spread(self) -> None:
         self._is_called = False
-        while self._waiting and self._in_hand < self._source.parallelism and not self._stopping.is_set():
-            together = self._take(min(MAX_BATCH, self._source.parallelism - self._in_hand))
+        while self._waiting and self._has_room and not self._stopping.is_set():
+            together = self._take(min(LARGEST_BATCH, self._room - self._in_hand))
             self._in_hand += len(together)
+            self._requests += 1
             task = asyncio.create_task(self._run(together))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+
+    @property
+    def _has_room(self) -> bool:
+        is_batched = self._target.together > 1  # else each event is a request
+        return self._in_hand < self._room and not (is_batched and self._requests >= self._source.parallelism)
 
     def _take(self, limit: int) -> list[Held]:
         taken = [self._waiting.popleft()]
@@ -124,6 +137,7 @@ class QueueRunner:
             unsettled = []
         finally:
             self._in_hand -= len(unsettled)
+            self._requests -= 1
             self._spread()
 
     async def _attempt(self, together: list[Held]) -> list[Held]:

@@ -41,8 +41,16 @@ Told = Callable[[Sequence[tuple[int, int]]], None]
 """Hears answers as they come: the places of events, and their statuses."""
 
 
+LARGEST_BATCH = 200
+"""As many events as a step works on at once."""
+
+
 class Target(Protocol):
     """A function, as a source sees it."""
+
+    @property
+    def together(self) -> int:
+        """How many events one request may hold."""
 
     async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         """Hand over structured CloudEvents. Return one HTTP status per event, in order, or NO_ANSWER.
@@ -102,6 +110,8 @@ def _answers(line: bytes, size: int) -> list[tuple[int, int]]:
 class AsgiTarget:
     """A function in this process. One event goes as Knative sends it, several go as one CloudEvents batch."""
 
+    together = LARGEST_BATCH
+
     def __init__(self, app: AsgiApp, *, timeout_seconds: float = 120.0) -> None:
         self._app = app
         self._timeout_seconds = timeout_seconds
@@ -135,13 +145,13 @@ class HttpTarget:
     ) -> None:
         self._url = url
         self._session = session
-        self._batch = batch
+        self.together = LARGEST_BATCH if batch else 1
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
 
     async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         """Post the events."""
         statuses = Statuses(len(bodies), told)
-        if self._batch and len(bodies) > 1:
+        if self.together > 1 and len(bodies) > 1:
             return await deliver_together(self._post, bodies, statuses)
         await each_alone(self._post, statuses, [(place, *binary_mode(body)) for place, body in enumerate(bodies)])
         return statuses.all(NO_ANSWER)

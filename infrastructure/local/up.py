@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,23 +14,22 @@ from pydantic import SecretStr
 
 from infrastructure.local import manifests
 from infrastructure.local.demo_data import put_demo_people
-from infrastructure.local.functions import open_functions, started
+from infrastructure.local.functions import started
 from infrastructure.local.gateway import Gateway
-from infrastructure.local.processes import Supervisor, carillon, free_port
+from infrastructure.local.in_one_process import LOCAL_ROUTES, in_one_process
+from infrastructure.local.processes import LOOPBACK, Supervisor, carillon, free_port
 from infrastructure.local.proxy import Backend
-from infrastructure.local.records import Manifests, Route
-from infrastructure.local.running_sources import Sources
+from infrastructure.local.records import Manifests
 from infrastructure.local.server import HttpServer, StopSignals, listen
-from infrastructure.local.targets import AsgiApp, AsgiTarget
+from infrastructure.local.targets import AsgiApp
+from infrastructure.local.workers import SANDBOX, describe, start_workers
 from infrastructure.sandbox.mailbox import Mailbox
 from infrastructure.sandbox.routes import PREFIX as SANDBOX_PREFIX
 from infrastructure.sandbox.routes import sandbox_app
 from shared.auth import Keys
 from shared.errors import SettingMissing
 from shared.settings import Settings
-
-LOCAL_ROUTES = (Route(prefix="/metrics", service="ingest"), Route(prefix=SANDBOX_PREFIX, service="sandbox"))
-"""What only this runtime serves at its public address: on a cluster metrics are scraped from each pod."""
+from shared.store.migrating import migrate
 
 SAID_AS_LOCALHOST = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})  # noqa: S104 - compared, not bound
 
@@ -44,12 +44,15 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """One process for everything, or one per function; those are sent one event a request, as Knative does, unless
-    `batch` sends what is there together.
+    """One process for everything, `workers` such processes, or one process per function.
+
+    Functions in processes of their own are sent one event a request, as Knative does, unless `batch` sends what is
+    there together.
     """
 
     as_processes: bool = False
     batch: bool = False
+    workers: int = 1
 
 
 async def up(settings: Settings, *, folder: Path = manifests.DEFAULT_FOLDER, shape: Shape = Shape()) -> None:
@@ -61,23 +64,45 @@ async def up(settings: Settings, *, folder: Path = manifests.DEFAULT_FOLDER, sha
     """
     known = manifests.read(folder)
     settings.api_is_open()
-    if shape.as_processes and settings.amqp_url is None:
-        raise SettingMissing("--processes needs AMQP_URL: the built-in broker lives in one process only")
+    if (shape.as_processes or shape.workers > 1) and settings.amqp_url is None:
+        needs = "--processes needs" if shape.as_processes else "--workers need"
+        raise SettingMissing(f"{needs} AMQP_URL: the built-in broker lives in one process only")
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         listener = stack.enter_context(listen(settings.host, settings.port))
         world = await _world(settings, stack)
-        compose = partial(_as_processes, batch=shape.batch) if shape.as_processes else _in_one_process
-        backends = await compose(world, known, stack)
+        open_shape = partial(_in_workers, folder=folder) if shape.workers > 1 else partial(_behind_one_gateway, known)
+        await open_shape(world, shape, listener, stack)
         if settings.database_url is None:
             await put_demo_people(database_url(world.settings))
-        if world.mailbox is not None:
-            backends["sandbox"] = sandbox_app(world.mailbox, Keys(world.settings))
-        server = HttpServer(Gateway((*known.routes, *LOCAL_ROUTES), backends), listener)
-        await started(stack, server.start, server.stop)
-        _announce(world, settings.host, server.port)
+        _announce(world, settings.host, int(listener.getsockname()[1]))
         await signals.wait()
         click.echo("Carillon is stopping.")
+
+
+async def _behind_one_gateway(
+    known: Manifests, world: World, shape: Shape, listener: socket.socket, stack: AsyncExitStack
+) -> None:
+    compose = partial(_as_processes, batch=shape.batch) if shape.as_processes else _in_one_process
+    backends = await compose(world, known, stack)
+    if world.mailbox is not None:
+        backends[SANDBOX] = sandbox_app(world.mailbox, Keys(world.settings))
+    server = HttpServer(Gateway((*known.routes, *LOCAL_ROUTES), backends), listener)
+    await started(stack, server.start, server.stop)
+
+
+async def _in_workers(
+    world: World, shape: Shape, listener: socket.socket, stack: AsyncExitStack, *, folder: Path
+) -> None:
+    await migrate(database_url(world.settings))
+    sandbox_url = None
+    if world.mailbox is not None:
+        own = stack.enter_context(listen(LOOPBACK, 0))
+        sandbox = HttpServer(sandbox_app(world.mailbox, Keys(world.settings)), own)
+        await started(stack, sandbox.start, sandbox.stop)
+        sandbox_url = f"http://{LOOPBACK}:{sandbox.port}"
+    commands = describe(shape.workers, listener, folder, sandbox_url, **_found(world))
+    await start_workers(commands, stack)
 
 
 Backends = dict[str, AsgiApp]
@@ -116,14 +141,7 @@ async def _sandbox_smtp(mailbox: Mailbox, stack: AsyncExitStack) -> str:
 
 
 async def _in_one_process(world: World, known: Manifests, stack: AsyncExitStack) -> Backends:
-    functions = await open_functions(world.settings, list(known.services), stack)
-    targets = {
-        name: AsgiTarget(app, timeout_seconds=known.services[name].timeout_seconds)
-        for name, app in functions.apps.items()
-    }
-    sources = Sources(known, functions.broker, targets)
-    await started(stack, sources.start, sources.stop)
-    return dict(functions.apps)
+    return await in_one_process(world.settings, known, stack)
 
 
 def database_url(settings: Settings) -> str:
@@ -132,14 +150,17 @@ def database_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
-async def _as_processes(world: World, known: Manifests, stack: AsyncExitStack, *, batch: bool) -> Backends:
-    settings = world.settings
-    assert settings.smtp_url is not None
-    environment = {
-        "DATABASE_URL": database_url(settings),
-        "SMTP_URL": settings.smtp_url.get_secret_value(),
+def _found(world: World) -> dict[str, str]:
+    """List what other processes must be told of this world."""
+    assert world.settings.smtp_url is not None
+    return {
+        "DATABASE_URL": database_url(world.settings),
+        "SMTP_URL": world.settings.smtp_url.get_secret_value(),
     }
-    functions = [carillon(name, "serve", name, port=free_port(), **environment) for name in known.services]
+
+
+async def _as_processes(world: World, known: Manifests, stack: AsyncExitStack, *, batch: bool) -> Backends:
+    functions = [carillon(name, "serve", name, port=free_port(), **_found(world)) for name in known.services]
     supervisor = Supervisor(functions)
     await started(stack, supervisor.start, supervisor.stop)
     addresses = [part for one in functions for part in ("--service", f"{one.name}={one.url}")]

@@ -41,6 +41,16 @@ async def main():
 asyncio.run(main())
 """
 
+OWNER = """
+import asyncio, sys
+from infrastructure.local.private_instance import private_instance
+async def main():
+    async with private_instance(DATABASE_URL=sys.argv[1], SANDBOX="true") as instance:
+        print(instance.process.pid, flush=True)
+        await asyncio.get_running_loop().create_future()
+asyncio.run(main())
+"""
+
 
 def function(name: str, script: str = FUNCTION) -> Command:
     port = free_port()
@@ -151,6 +161,21 @@ if sys.platform == "linux":  # elsewhere the children of a parent that was kille
         await parent.communicate()
 
         await until(lambda: not is_alive(child))
+
+    async def test_a_private_instance_ends_with_an_owner_that_was_killed(database_url: str, tmp_path: Path) -> None:
+        owner = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", OWNER, database_url),
+            env={**os.environ, "TMPDIR": str(tmp_path)},  # it cannot clean up behind itself
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert owner.stdout is not None
+        instance = int(await asyncio.wait_for(owner.stdout.readline(), 60))
+        assert is_alive(instance)
+
+        owner.kill()
+        await owner.communicate()
+
+        await until(lambda: not is_alive(instance), seconds=40)
 
 
 async def test_a_command_does_not_show_its_environment() -> None:

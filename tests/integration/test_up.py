@@ -44,6 +44,8 @@ async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
     ("arguments", "environment", "why"),
     [
         (["up", "--processes"], {}, "AMQP_URL"),
+        (["up", "--workers", "2"], {}, "AMQP_URL"),
+        (["up", "--processes", "--workers", "2"], {}, "choose one"),
         (["up"], {"DATABASE_URL": "postgresql://carillon@127.0.0.1:1/none"}, "SMTP_URL"),
         (["up"], {"HOST": "0.0.0.0"}, "API_KEYS"),
         (["up"], {"PORT": "many"}, "PORT"),

@@ -18,6 +18,7 @@ from tests.postgres import PostgresForTests
 from tests.system.client import Client
 
 EMBEDDED, ONE_PROCESS, PROCESSES = "embedded", "one machine, one process", "a process per function"
+WORKERS = "one machine, two whole processes"
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +64,7 @@ WAYS: dict[str, Callable[[dict[str, str]], Way]] = {
     EMBEDDED: lambda _: Way(EMBEDDED, (), {}),
     ONE_PROCESS: lambda real: Way(ONE_PROCESS, (), real),
     PROCESSES: lambda real: Way(PROCESSES, ("--processes",), real),
+    WORKERS: lambda real: Way(WORKERS, ("--workers", "2"), real),
 }
 
 

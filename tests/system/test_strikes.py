@@ -15,7 +15,7 @@ from infrastructure.local.private_instance import private_instance
 from infrastructure.local.rabbitmq import PrivateNode
 from tests.contract.clean_slate import delete_all_queues
 from tests.system.client import Client
-from tests.system.conftest import ONE_PROCESS, PROCESSES, WAYS, running
+from tests.system.conftest import ONE_PROCESS, PROCESSES, WAYS, WORKERS, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.rabbit]
 
@@ -66,22 +66,41 @@ async def test_a_killed_function_loses_nothing(real_settings: dict[str, str]) ->
         await all_sent(carillon, await posting)
 
 
+async def test_a_killed_worker_is_replaced_and_the_others_answer_meanwhile(real_settings: dict[str, str]) -> None:
+    async with running(WAYS[WORKERS](real_settings)) as carillon:
+        await all_sent(carillon, await post_many(carillon, 100))
+        first, second = processes(carillon, "worker")
+
+        os.kill(first, signal.SIGKILL)
+
+        async with aiohttp.ClientSession() as fresh:  # nothing is kept alive with the one that died
+            survivor = Client(carillon.instance, fresh)
+            survivor.user = carillon.user
+            await all_sent(survivor, await post_many(survivor, 20))
+            async with asyncio.timeout(60):
+                while len(processes(carillon, "worker")) < 2:  # noqa: ASYNC110 - a poll with a deadline
+                    await asyncio.sleep(0.1)
+        assert second in processes(carillon, "worker")
+
+
 def kill(carillon: Client, name: str) -> None:
-    """SIGKILL the process of a function: a child of the instance whose command line names it."""
+    """SIGKILL the process of a function."""
+    (pid,) = processes(carillon, name)
+    os.kill(pid, signal.SIGKILL)
+
+
+def processes(carillon: Client, word: str) -> list[int]:
+    """Find the children of the instance whose command line has a word."""
+    found = []
     for process in Path("/proc").iterdir():
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ValueError, IndexError):
             continue
-        if parent == carillon.instance.process.pid and name.encode() in words:
-            signal.pidfd_send_signal(_pidfd(process), signal.SIGKILL)
-            return
-    raise AssertionError(f"no process runs {name}")
-
-
-def _pidfd(process: Path) -> int:
-    return os.pidfd_open(int(process.name))
+        if parent == carillon.instance.process.pid and word.encode() in words:
+            found.append(int(process.name))
+    return found
 
 
 async def test_kill_9_loses_nothing_and_leaves_nothing_running() -> None:

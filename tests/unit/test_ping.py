@@ -14,6 +14,8 @@ from infrastructure.local.targets import Told
 class Sweep:
     """A function that keeps its ticks and gives each the same answer, when it is let."""
 
+    together = 1
+
     def __init__(self, status: int = 204) -> None:
         self.status, self.seen = status, list[dict[str, Any]]()
         self.has_answered, self.may_answer = False, asyncio.Event()

@@ -52,6 +52,8 @@ class OneQueue:
 class Answers:
     """A function that gives each event its answers in turn, the last one for ever, when it is let."""
 
+    together = 1
+
     def __init__(self, *answers: int, **by_id: list[int]) -> None:
         self.answers, self.by_id = list(answers) or [204], by_id
         self.calls: list[list[str]] = []
@@ -181,6 +183,29 @@ async def test_as_much_is_fetched_ahead_as_the_adapter_fetches(parallelism: int,
     assert broker.prefetch == prefetch
 
 
+async def test_a_function_that_takes_batches_has_two_of_them_in_hand_and_no_more_requests_than_parallelism() -> None:
+    target = Answers()
+    target.together = 200
+    target.may_answer.clear()
+    runner, broker = await running(target, parallelism=2)
+    messages = [Letterbox(str(number)) for number in range(500)]
+
+    for message in messages[:2]:  # one by one: each is a request
+        broker.hand_over([message])
+        await until(lambda: bool(target.calls))
+    broker.hand_over(messages[2:])
+    for _ in range(10):
+        await asyncio.sleep(0)
+    taken_at_first = [len(call) for call in target.calls]
+    target.may_answer.set()
+    await until(settled(*messages))
+    await runner.stop()
+
+    assert broker.prefetch == 400
+    assert taken_at_first == [1, 1]
+    assert [len(call) for call in target.calls[2:]] == [200, 200, 98]
+
+
 async def test_a_body_that_is_evidently_no_event_travels_alone() -> None:
     target = Answers()
     runner, broker = await running(target)
@@ -197,6 +222,8 @@ async def test_a_message_that_is_no_cloud_event_arrives_wrapped_and_whole() -> N
     bodies: list[bytes] = []
 
     class Keeps:
+        together = 1
+
         async def deliver(self, sent: Sequence[bytes], told: Told | None = None) -> list[int]:
             bodies.extend(sent)
             return [204] * len(sent)

@@ -1,0 +1,27 @@
+"""Every function of the manifests in this process, and the sources that feed them."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from infrastructure.local.functions import open_functions, started
+from infrastructure.local.records import Manifests, Route
+from infrastructure.local.running_sources import Sources
+from infrastructure.local.targets import AsgiApp, AsgiTarget
+from infrastructure.sandbox.routes import PREFIX as SANDBOX_PREFIX
+from shared.settings import Settings
+
+LOCAL_ROUTES = (Route(prefix="/metrics", service="ingest"), Route(prefix=SANDBOX_PREFIX, service="sandbox"))
+"""What only this runtime serves at its public address: on a cluster metrics are scraped from each pod."""
+
+
+async def in_one_process(settings: Settings, known: Manifests, stack: AsyncExitStack) -> dict[str, AsgiApp]:
+    """Open the functions and start their sources; return what answers over HTTP, by the name of its service."""
+    functions = await open_functions(settings, list(known.services), stack)
+    targets = {
+        name: AsgiTarget(app, timeout_seconds=known.services[name].timeout_seconds)
+        for name, app in functions.apps.items()
+    }
+    sources = Sources(known, functions.broker, targets)
+    await started(stack, sources.start, sources.stop)
+    return dict(functions.apps)
