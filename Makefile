@@ -5,7 +5,10 @@
 .DEFAULT_GOAL := help
 BOOTSTRAP := sh infrastructure/bootstrap.sh
 
-.PHONY: help run demo test test-unit test-contract test-integration test-system check format lock clean
+.PHONY: help run demo bench test test-unit test-contract test-integration test-system simulate chaos model mutants
+.PHONY: check format lock clean
+
+SEEDS ?= 10000
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +18,9 @@ run: ## Start everything on this machine, on http://localhost:8000; installs wha
 
 demo: ## Tell the story of a handful of notifications on a private instance, and fail unless all of it happened
 	@$(BOOTSTRAP) demo $(ARGS)
+
+bench: ## Measure a private instance: throughput, latency, cost; fails if anything is lost
+	@$(BOOTSTRAP) bench $(ARGS)
 
 test: ## Run all tests, with everything they need
 	@$(BOOTSTRAP) test $(ARGS)
@@ -30,6 +36,18 @@ test-integration: ## Run the tests against a real Postgres and a real RabbitMQ
 
 test-system: ## Run the tests of whole processes, as a user starts them
 	@$(BOOTSTRAP) test-system $(ARGS)
+
+simulate: ## Let everything go wrong in SEEDS=10000 simulated worlds; ARGS="--seed 7" tells the story of one
+	@$(BOOTSTRAP) simulate --seeds $(SEEDS) $(ARGS)
+
+chaos: ## Strike real processes a hundred times under load, and hold every promise to the audit
+	@$(BOOTSTRAP) chaos $(ARGS)
+
+model: ## Verify the model of claims, leases and retries, and show what its guards are for; needs spin and gcc
+	@$(BOOTSTRAP) model $(ARGS)
+
+mutants: ## Plant one bug at a time, and see which check catches it
+	@$(BOOTSTRAP) mutants $(ARGS)
 
 check: ## Look at style, types and architecture, and run the unit tests
 	@$(BOOTSTRAP) check $(ARGS)

@@ -49,11 +49,16 @@ class Target:
 TARGETS = {
     "run": Target("run", (("carillon", "up"),)),
     "demo": Target("run", (("carillon", "demo"),)),
+    "bench": Target("run", (("carillon", "bench"),)),
     "test": Target("dev", (("pytest", "tests", "-n", "auto", "--maxprocesses", "4", *BY_FILE),)),
     "test-unit": Target("dev", (("pytest", "tests/unit"),)),
     "test-contract": Target("dev", (("pytest", "tests/contract"),)),
     "test-integration": Target("dev", (("pytest", "tests/integration"),)),
     "test-system": Target("dev", (("pytest", "tests/system"),)),
+    "simulate": Target("dev", (("python", "-m", "tests.simulation", "--processes", "2"),)),
+    "chaos": Target("dev", (("python", "-m", "tests.chaos"),)),
+    "model": Target("dev", (("python", "-m", "tests.model.check"),)),
+    "mutants": Target("dev", (("python", "-m", "tests.mutants"),)),
     "check": Target(
         "dev",
         checks=(

@@ -180,7 +180,7 @@ def test_an_unknown_target_lists_the_known_ones() -> None:
     said = start(ROOT, "fly", PYTHON=sys.executable)
 
     assert said.returncode == 1
-    assert "run demo test" in said.stderr
+    assert "run demo bench test" in said.stderr
 
 
 def test_make_lists_every_target_with_a_sentence() -> None:

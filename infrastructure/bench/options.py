@@ -1,0 +1,38 @@
+"""What one run of the benchmark does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The choices of whoever runs it; `shape` goes to `carillon up` as it is."""
+
+    notifications: int = 20_000
+    connections: int = 64
+    rate: float = 150
+    seconds: float = 20
+    rest_seconds: float = 10
+    warm_up: int = 500
+    users: int = 10_000
+    latency_ms: float = 0
+    chunking: bool = True
+    pipelining: bool = True
+    swallow: int = 0
+    embedded: bool = False
+    history: int = 0
+    compare_history: bool = False
+    json_file: Path | None = None
+    shape: tuple[str, ...] = ()
+
+    @property
+    def open_loop(self) -> int:
+        """How many notifications the open loop posts."""
+        return round(self.rate * self.seconds)
+
+    @property
+    def histories(self) -> tuple[int, ...]:
+        """How many ended notifications are there before each campaign."""
+        return (0, self.history) if self.compare_history else (self.history,)
