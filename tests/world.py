@@ -25,7 +25,7 @@ from shared.settings import Settings
 from shared.statuses import TERMINAL, Channel, NotificationStatus, OutcomeKind
 from shared.step import Frame, Step, delivery
 from shared.store import Store
-from shared.store.claims import Command
+from shared.store.claims import Claim, Command
 from shared.store.directory import User
 from tests.fakes import HoldingBroker, ScriptedProvider
 
@@ -39,6 +39,7 @@ _TURN_CLOCK = (
        send_at = send_at - %(by)s, next_look_at = next_look_at - %(by)s""",
     """UPDATE deliveries SET due_at = due_at - %(by)s, lease_until = lease_until - %(by)s,
        claimed_at = claimed_at - %(by)s, deadline = deadline - %(by)s""",
+    "UPDATE attempts SET next_look_at = next_look_at - %(by)s",
     "UPDATE breakers SET opened_until = opened_until - %(by)s, probe_until = probe_until - %(by)s",
 )
 
@@ -259,6 +260,13 @@ class World:
         """Read in how many seconds the sweep looks at it; None when never."""
         query = "SELECT EXTRACT(EPOCH FROM next_look_at - clock_timestamp())::float8 FROM notifications WHERE id = %s"
         return cast("float | None", (await self.store.database.fetch(query, (notification,)))[0][0])
+
+
+def claims_of(answers: Sequence[Claim | Exception]) -> list[Claim]:
+    """Take the answers to a set that went well."""
+    failures = [answer for answer in answers if isinstance(answer, Exception)]
+    assert failures == []
+    return [answer for answer in answers if isinstance(answer, Claim)]
 
 
 def first_command(notification: UUID, attempt: int = 1, epoch: int = 0) -> Command:

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.broker import Message
+from shared.broker import Message, PublishRefused
 from shared.errors import Transient
 from shared.events import Event
 from shared.folding import settle, tell_ends
-from shared.outbox import messages
+from shared.outbox import messages, write
 from shared.runtime import Resources
 from shared.saga import Looked, decide, due_now, owed
 from shared.step import Done
@@ -26,15 +26,24 @@ log = logging.getLogger(__name__)
 
 async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
     """Sweep once for all the ticks of a set."""
+    late = await resources.store.sagas.late_successes(LARGEST_SET)
+    await _publish(resources, [write(SOURCE, success, success.result) for success in late])
     for _ in range(MOST_SETS):
         outgoing, size = await _look_safely(resources)
-        refused = [r for r in await resources.broker.publish(outgoing) if r is not None] if outgoing else []
-        resources.metrics.republished.inc(len(outgoing) - len(refused))
+        refused = await _publish(resources, outgoing)
         if size < LARGEST_SET or refused:  # what was refused is owed still: the next look comes by itself
             break
     ceiling = resources.settings.intake_backlog_max + 1
     resources.metrics.backlog.set(await resources.store.gauges.count_backlog(ceiling))
     return [Done() for _ in events]
+
+
+async def _publish(resources: Resources, outgoing: Sequence[Message]) -> list[PublishRefused]:
+    """Publish what is owed; return the refusals."""
+    answers = await resources.broker.publish(outgoing) if outgoing else []
+    refused = [answer for answer in answers if answer is not None]
+    resources.metrics.republished.inc(len(outgoing) - len(refused))
+    return refused
 
 
 async def _look_safely(resources: Resources) -> tuple[list[Message], int]:

@@ -68,7 +68,7 @@ class Delivering:
         await self._means.recording.close()
         await self._means.provider.close()
 
-    async def _claim(self, commands: Sequence[Command]) -> Sequence[Claim]:
+    async def _claim(self, commands: Sequence[Command]) -> Sequence[Claim | Exception]:
         STEP.set(self._name)
         self._size.observe(len(commands))
         return await self._claims.claim(self._channel, commands)

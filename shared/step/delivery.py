@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -115,18 +115,22 @@ class Delivery:
                 else:
                     ended.append((one.place, said))
             places.leave(len(tries) - len(helds))
-            others = [self._conclude(ended)] if ended else []
-            others += [self._hold(one, seconds, is_again=is_again) for one, seconds in early]
+            others: list[Awaitable[bool | None]] = [self._conclude(ended)] if ended else []
+            others += [self._hold(one, seconds, probe, is_again=is_again) for one, seconds in early]
             called = await asyncio.gather(self._call(helds, places, probe), *others)
-        return bool(called[0])
+        return any(called)
 
-    async def _hold(self, one: Try, seconds: float, *, is_again: bool) -> None:
-        """Keep in hand what is early by the jitter beyond a delay queue's step: too short for another one."""
+    async def _hold(self, one: Try, seconds: float, probe: UUID | None, *, is_again: bool) -> bool:
+        """Keep in hand what is early by the jitter beyond a delay queue's step: too short for another one.
+
+        Who was to probe the provider still is. Return whether it was called in the end.
+        """
         if is_again:
             await self._conclude([(one.place, one.later(seconds))])
-            return
+            return False
         await asyncio.sleep(seconds)
-        await self._attempt_all([one], is_again=True)
+        await self._means.window.enter(1)
+        return await self._attempt([one], probe, is_again=True)
 
     async def _call(self, helds: Sequence[Held], places: Places, probe: UUID | None) -> bool:
         if not helds:

@@ -5,6 +5,7 @@ Sets are sorted by id before they come here: two sets that meet wait for each ot
 
 from __future__ import annotations
 
+from shared.saga.owed import FIRST_LOOK_SECONDS
 from shared.saga.state import MAX_TAKEOVERS
 from shared.statuses import Channel
 
@@ -102,7 +103,7 @@ _JUDGE = f"""{_WANTED}, locked AS (
 TAKE = {channel: _TAKE.format(address=column) for channel, column in ADDRESS.items()}
 JUDGE = {channel: _JUDGE.format(address=column) for channel, column in ADDRESS.items()}
 
-RECORD = """
+RECORD = f"""
 WITH said AS MATERIALIZED (
     SELECT s.*, %b::text AS channel
     FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::text[], %b::bool[], %b::text[],
@@ -114,18 +115,28 @@ WITH said AS MATERIALIZED (
     FROM said s
     WHERE d.notification_id = s.id AND d.channel = s.channel AND d.token = s.token AND d.status = 'sending'
       AND d.outcome IS NULL
+    RETURNING d.token
+), counted AS MATERIALIZED (
+    SELECT count(*) < (SELECT count(*) FROM said) AS some_are_late FROM marked
 )
 INSERT INTO attempts AS a (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, withheld, code,
-                           reason, provider, provider_message_id, retry_after_seconds, started_at)
+                           reason, provider, provider_message_id, retry_after_seconds, started_at, next_look_at)
 SELECT s.id, s.token, s.tenant, s.channel, s.epoch, s.attempt, s.outcome, s.outcome = 'ambiguous', s.withheld, s.code,
        s.reason, s.provider, s.provider_message_id, s.retry_after_seconds,
-       clock_timestamp() - s.took_seconds * interval '1 second'
+       clock_timestamp() - s.took_seconds * interval '1 second',
+       CASE WHEN s.outcome = 'accepted' AND (SELECT some_are_late FROM counted)
+                 AND s.token <> ALL (ARRAY(SELECT token FROM marked))
+            THEN clock_timestamp() + interval '{FIRST_LOOK_SECONDS} seconds' END
 FROM said s
+WHERE (SELECT some_are_late FROM counted) IS NOT NULL  -- so deliveries are locked first, as where a lease is taken over
 ON CONFLICT (notification_id, token) DO UPDATE
-SET outcome = EXCLUDED.outcome, code = EXCLUDED.code, reason = EXCLUDED.reason, provider = EXCLUDED.provider,
-    provider_message_id = EXCLUDED.provider_message_id, ended_at = clock_timestamp()
+SET outcome = EXCLUDED.outcome, withheld = EXCLUDED.withheld, code = EXCLUDED.code, reason = EXCLUDED.reason,
+    provider = EXCLUDED.provider, provider_message_id = EXCLUDED.provider_message_id,
+    retry_after_seconds = EXCLUDED.retry_after_seconds, next_look_at = EXCLUDED.next_look_at,
+    ended_at = clock_timestamp()
 WHERE a.outcome = 'ambiguous'
-"""
+"""  # noqa: S608 - constants of ours
+"""Keeps outcomes. A success that marks no delivery is late: it gets the time at which the sweep announces it."""
 GIVE_BACK = """
 WITH unused AS MATERIALIZED (
     SELECT u.*, %b::text AS channel FROM unnest(%b::uuid[], %b::uuid[]) AS u(id, token)
@@ -139,14 +150,16 @@ WHERE d.notification_id = u.id AND d.channel = u.channel AND d.token = u.token A
 POSTPONE = """
 WITH postponed AS (
     UPDATE deliveries
-    SET status = 'deferred', due_at = GREATEST(due_at, clock_timestamp() + %b * interval '1 second'), reason = %b,
-        updated_at = clock_timestamp()
+    SET status = 'deferred', reason = %b, updated_at = clock_timestamp(),
+        due_at = CASE WHEN due_at > clock_timestamp() THEN due_at ELSE clock_timestamp() + %b * interval '1 second' END
     WHERE notification_id = %b AND channel = %b AND attempt = %b AND epoch = %b
       AND status IN ('queued', 'retrying', 'deferred')
     RETURNING notification_id, due_at
 )
 INSERT INTO timeline (notification_id, entries) SELECT notification_id, %b FROM postponed
 """
+"""What waits already is not put off: copies of one command would put it off in turns, for ever."""
+
 SUPPRESS = """
 INSERT INTO suppressions (tenant, channel, address, reason) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
+from shared.errors import Transient
 from shared.outcomes import Outcome
 from shared.statuses import Channel
 from shared.store.claim_sql import ADDRESS, GIVE_BACK, JUDGE, LEASE_SECONDS, POSTPONE, RECORD, SUPPRESS, TAKE
@@ -78,23 +79,40 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, channel: Channel, commands: Sequence[Command]) -> list[Claim]:
+    async def claim(self, channel: Channel, commands: Sequence[Command]) -> list[Claim | Exception]:
         """Ask for a set of attempts; a copy within the set finds the lease of the first.
 
-        The statement that claims also re-checks preference and suppression, and hands out contact and content.
+        The statement that claims also re-checks preference and suppression, and hands out contact and content. What
+        fails after it is the answer to the rest alone: nobody else would know of the claims that it took.
         """
         first: dict[Command, int] = {}
         for place, command in enumerate(commands):
             first.setdefault(command, place)
         rows = sorted(first, key=lambda row: (row.notification_id, row.attempt, row.epoch))
-        found = await self._ask(TAKE[channel], channel, rows)
+        found: dict[Command, Claim | Exception] = {**await self._take(channel, rows)}
         rest = [row for row in rows if row not in found]
         if rest:
-            found |= await self._ask(JUDGE[channel], channel, rest)
+            found |= await self._judge_safely(channel, rest)
         missing, leased = Claim(verdict=Verdict.MISSING), Claim(verdict=Verdict.LEASED)
         return [
             found.get(command, missing) if first[command] == place else leased for place, command in enumerate(commands)
         ]
+
+    async def _judge_safely(self, channel: Channel, rows: Sequence[Command]) -> Mapping[Command, Claim | Exception]:
+        try:
+            return await self._judge(channel, rows)
+        except Transient as everybodys:
+            return dict.fromkeys(rows, everybodys)
+        except Exception as failure:  # one by one: a row that cannot be judged never changes another's fate
+            if len(rows) == 1:
+                return {rows[0]: failure}
+            return {row: claim for one in rows for row, claim in (await self._judge_safely(channel, [one])).items()}
+
+    async def _take(self, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
+        return await self._ask(TAKE[channel], channel, rows)
+
+    async def _judge(self, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
+        return await self._ask(JUDGE[channel], channel, rows)
 
     async def _ask(self, statement: str, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
         values = (
@@ -109,7 +127,10 @@ class Claims:
     async def record(self, channel: Channel, items: Sequence[Recorded]) -> None:
         """Keep the outcomes of a set of attempts; also those whose claim was lost to somebody else."""
         rows = sorted(items, key=lambda item: (item.command.notification_id, item.token))
-        dead = [row for row in rows if row.outcome.suppress and row.address]
+        dead = sorted(
+            [row for row in rows if row.outcome.suppress and row.address],
+            key=lambda row: (row.tenant, row.address or ""),
+        )
         if not dead:
             await self._database.run(RECORD, [channel.value, *_columns(rows)])
             return
@@ -124,10 +145,10 @@ class Claims:
         await self._database.run(GIVE_BACK, (channel.value, [row[0] for row in rows], [row[1] for row in rows]))
 
     async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> None:
-        """Let an attempt wait for its provider; no try is used up."""
+        """Let an attempt wait for its provider; no try is used up, and what waits already waits no longer."""
         line = [{"what": "deferred", "why": why, "channel": channel.value, "detail": {"attempt": command.attempt}}]
         key = (command.notification_id, channel.value, command.attempt, command.epoch)
-        await self._database.run(POSTPONE, (seconds, why, *key, Jsonb(line)))
+        await self._database.run(POSTPONE, (why, seconds, *key, Jsonb(line)))
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:

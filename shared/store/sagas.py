@@ -12,11 +12,13 @@ from psycopg.types.json import Jsonb
 
 from shared.saga import AttemptRecorded, Delivery, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
+from shared.store.abandoning import abandon
 from shared.store.burying import bury
 from shared.store.changes import Change, delivery_columns, is_resolved, line_of, plan_of
 from shared.store.database import Connection, Database
 from shared.store.facts import Facts, facts
 from shared.store.inbox import retract
+from shared.store.late_successes import LateSuccess, late_successes, settle
 from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
 
 _NOTIFICATION = """
@@ -35,7 +37,7 @@ FROM deliveries WHERE notification_id = ANY(%b) ORDER BY notification_id, channe
 """
 _ATTEMPTS = """
 SELECT a.notification_id, a.token, a.channel, a.epoch, a.attempt, a.outcome, a.code, a.reason, a.retry_after_seconds,
-       a.withheld
+       a.withheld, a.next_look_at IS NOT NULL
 FROM unnest(%b::uuid[], %b::uuid[]) AS w(notification_id, token) JOIN attempts a USING (notification_id, token)
 """
 _RECEIPTS = """
@@ -116,11 +118,15 @@ class SagaSet:
         return {key: Change(before=saga, after=saga) for key, saga in sagas.items()}
 
     async def attempts(self, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], AttemptRecorded]:
-        """Read attempts by (notification, token). A token that nobody was given finds nothing."""
+        """Read attempts by (notification, token), to be folded: no late success among them is announced any more.
+
+        A token that nobody was given finds nothing.
+        """
         if not pairs:
             return {}
         values = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
         rows = await (await self._connection.execute(_ATTEMPTS, values)).fetchall()
+        await settle(self._connection, [(row[0], row[1]) for row in rows if row[-1]])
         return {(row[0], row[1]): attempt_of(row) for row in rows}
 
     async def receipts(self, ids: Sequence[UUID]) -> dict[UUID, list[ReceiptRecorded]]:
@@ -147,6 +153,7 @@ class SagaSet:
         """Write what changed: versions + 1, deliveries, timeline; and when the sweep must look next."""
         written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id)
         if written:
+            await abandon(self._connection, written)
             await self._connection.execute(_SAVE, self._columns(written, looked=looked))
         late = [c.before.id for c in written if is_resolved(c)]
         if late:
@@ -206,6 +213,10 @@ class Sagas:
             (limit,),
         )
         return [row[0] for row in rows]
+
+    async def late_successes(self, limit: int) -> list[LateSuccess]:
+        """List the successes that must be announced since no saga knows them; each is due again in half a minute."""
+        return await late_successes(self._database, limit)
 
     async def put_off(self, key: UUID) -> None:
         """Let the sweep look at one saga last: it could not be looked at now."""

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from shared.statuses import Channel
 from shared.store import Store
 from shared.store.claims import Command, Verdict
+from tests.world import claims_of
 
 OPEN_SECONDS = 1.0
 TENANT, PROVIDER = "default", "smtp"
@@ -23,7 +24,7 @@ async def claim(store: Store, keys: list[str]) -> list[str]:
     sets = [commands[start : start + 7] for start in range(0, len(commands), 7)]
     given = []
     for asked in sets:
-        claims = await store.claims.claim(Channel.EMAIL, asked)
+        claims = claims_of(await store.claims.claim(Channel.EMAIL, asked))
         given += [
             str(c.notification_id) for c, got in zip(asked, claims, strict=True) if got.verdict is Verdict.CLAIMED
         ]

@@ -13,14 +13,14 @@ from shared.outcomes import Outcome
 from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store.claims import Claim, Command, Recorded, Verdict
 from shared.store.directory import User
-from tests.world import ADDRESS, TENANT, USER, World, first_command
+from tests.world import ADDRESS, TENANT, USER, World, claims_of, first_command
 
 ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED, code="250", provider="scripted")
 REFUSED = Outcome(kind=OutcomeKind.PERMANENT, code="550", provider="scripted")
 
 
 async def claim(world: World, command: Command) -> Claim:
-    (answer,) = await world.store.claims.claim(Channel.EMAIL, [command])
+    (answer,) = claims_of(await world.store.claims.claim(Channel.EMAIL, [command]))
     return answer
 
 
@@ -58,7 +58,7 @@ async def test_copies_within_one_set_get_one_claim(world: World) -> None:
 
     answers = await world.store.claims.claim(Channel.EMAIL, [command, command, command])
 
-    assert [answer.verdict for answer in answers] == [Verdict.CLAIMED, Verdict.LEASED, Verdict.LEASED]
+    assert [answer.verdict for answer in claims_of(answers)] == [Verdict.CLAIMED, Verdict.LEASED, Verdict.LEASED]
 
 
 async def test_a_stale_copy_does_not_take_the_place_of_the_command_in_the_same_set(world: World) -> None:
@@ -67,7 +67,7 @@ async def test_a_stale_copy_does_not_take_the_place_of_the_command_in_the_same_s
 
     answers = await world.store.claims.claim(Channel.EMAIL, [first_command(key), first_command(key, attempt=2)])
 
-    assert [answer.verdict for answer in answers] == [Verdict.STALE, Verdict.CLAIMED]
+    assert [answer.verdict for answer in claims_of(answers)] == [Verdict.STALE, Verdict.CLAIMED]
 
 
 async def test_sets_in_opposite_orders_never_deadlock(world: World) -> None:
@@ -77,7 +77,7 @@ async def test_sets_in_opposite_orders_never_deadlock(world: World) -> None:
         *[world.store.claims.claim(Channel.EMAIL, commands[:: 1 if turn % 2 else -1]) for turn in range(6)]
     )
 
-    verdicts = Counter(answer.verdict for each in answers for answer in each)
+    verdicts = Counter(answer.verdict for each in answers for answer in claims_of(each))
     assert verdicts == {Verdict.CLAIMED: 30, Verdict.LEASED: 150}
 
 

@@ -13,7 +13,7 @@ from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
 from shared.store.claims import Recorded
 from tests.fakes import ScriptedProvider
-from tests.world import TENANT, World, first_command
+from tests.world import TENANT, World, claims_of, first_command
 
 GARBAGE = b"\xff\x00 no event"
 REFUSED = Outcome(kind=OutcomeKind.PERMANENT, code="550", reason="the mailbox does not exist", provider="scripted")
@@ -106,7 +106,7 @@ async def test_nobody_replays_what_does_not_exist(store: Store) -> None:
 async def test_a_late_success_settles_the_dead_letter(world: World) -> None:
     world.mail.answers = [OutcomeKind.TRANSIENT] * 4
     command = first_command(await world.post_routed())
-    (lost,) = await world.store.claims.claim(Channel.EMAIL, [command])
+    (lost,) = claims_of(await world.store.claims.claim(Channel.EMAIL, [command]))
     await world.let_leases_run_out()
     await world.live_on()
     failed_first = await world.status_of(command.notification_id)

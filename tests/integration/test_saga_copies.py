@@ -14,7 +14,7 @@ from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
 from shared.store.claims import Recorded
 from tests.fakes import ScriptedProvider
-from tests.world import STEPS_TO_FAILURE, TENANT, World, assert_it_failed_once, doomed, first_command
+from tests.world import STEPS_TO_FAILURE, TENANT, World, assert_it_failed_once, claims_of, doomed, first_command
 
 SENT, TRANSIENT = NotificationStatus.SENT, OutcomeKind.TRANSIENT
 EMAIL = commands(Channel.EMAIL)
@@ -115,7 +115,7 @@ async def test_a_forged_result_moves_nothing(world: World) -> None:
 
 async def test_a_result_moves_no_other_notification_than_its_own(world: World) -> None:
     mine, other = [await world.post_routed(f"order-{number}") for number in range(2)]
-    (claim,) = await world.store.claims.claim(Channel.EMAIL, [first_command(mine)])
+    (claim,) = claims_of(await world.store.claims.claim(Channel.EMAIL, [first_command(mine)]))
     assert claim.token is not None
     item = Recorded(command=first_command(mine), token=claim.token, tenant=TENANT, outcome=ACCEPTED, took_seconds=0.1)
     await world.store.claims.record(Channel.EMAIL, [item])
@@ -154,7 +154,7 @@ async def test_a_late_failure_of_an_older_attempt_is_ignored(store: Store) -> No
 async def test_a_late_success_wins_and_cancels_what_is_pending(store: Store) -> None:
     world = await World(store, email=ScriptedProvider(TRANSIENT)).settle_in()
     command = first_command(await world.post_routed())
-    (zombie,) = await store.claims.claim(Channel.EMAIL, [command])
+    (zombie,) = claims_of(await store.claims.claim(Channel.EMAIL, [command]))
     assert zombie.token is not None
     await world.let_leases_run_out()
     await world.deliver_everything()

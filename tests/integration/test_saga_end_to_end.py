@@ -12,7 +12,7 @@ from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
 from shared.store.claims import Verdict
 from tests.fakes import ScriptedProvider
-from tests.world import ADDRESS, TENANT, USER, World, first_command, lines
+from tests.world import ADDRESS, TENANT, USER, World, claims_of, first_command, lines
 
 SENT, FAILED, UNKNOWN = NotificationStatus.SENT, NotificationStatus.FAILED, NotificationStatus.UNKNOWN
 SKIPPED, EXPIRED, DELIVERED = NotificationStatus.SKIPPED, NotificationStatus.EXPIRED, NotificationStatus.DELIVERED
@@ -155,7 +155,7 @@ async def test_where_the_workflow_says_never_twice_a_person_decides(store: Store
 async def test_never_twice_holds_for_a_worker_that_died_too(store: Store) -> None:
     world = await World(store).settle_in({"on_ambiguous": "hold"})
     notification = await world.post_routed()
-    (dead,) = await store.claims.claim(Channel.EMAIL, [first_command(notification)])
+    (dead,) = claims_of(await store.claims.claim(Channel.EMAIL, [first_command(notification)]))
 
     await world.turn_clock(61)
     await world.live_on()
