@@ -1,0 +1,186 @@
+"""The people around: clients that post until they are answered, readers, an operator, and changing wishes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from functions.ingest.accepting import Accepted
+from functions.ingest.requests import Submission, read
+from shared import outbox
+from shared.errors import Transient
+from shared.ids import notification_id
+from shared.saga import EventOwed
+from shared.statuses import Channel
+from shared.store.directory import User
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+    from tests.simulation.world import World
+
+TENANT = "default"
+CLIENT_SECONDS = 10.0
+"""So long a client waits for an answer before it asks again."""
+
+EMAIL, WEBSOCKET = Channel.EMAIL.value, Channel.WEBSOCKET.value
+ROUTES: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"channels": [EMAIL]},
+    {"channels": [EMAIL, WEBSOCKET]},
+    {"channels": [WEBSOCKET]},
+    {"channels": [WEBSOCKET, EMAIL], "unless_delivered_within_seconds": {WEBSOCKET: 60}},
+    {"channels": [EMAIL, WEBSOCKET], "unless_delivered_within_seconds": {EMAIL: 45}},
+)
+RETRIES: tuple[tuple[float, ...], ...] = ((2, 4, 8), (2, 4, 8), (), (1,), (30, 300))
+USERS = {
+    "ada": User(id="ada", name="Ada", email="ada@example.test"),
+    "bob": User(id="bob", name="Bob", email="bob@example.test"),
+    "eve": User(id="eve", name="Eve"),
+    "nobody": None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What people do in one run, drawn from the seed."""
+
+    posts: tuple[tuple[float, Submission], ...]
+    workflows: Mapping[str, Mapping[str, Any]]
+    wishes: tuple[tuple[float, str, str, Channel, bool], ...]
+
+
+def draw_scenario(random: Random, seconds: float) -> Scenario:
+    """Draw who posts what, and who wants what."""
+    workflows = {f"event_{number}": _draw_workflow(random) for number in range(random.randint(1, 3))}
+    posts = []
+    for number in range(random.randint(2, 7)):
+        user = random.choices(list(USERS), weights=[6, 5, 2, 1])[0]
+        submission = _submission(f"order-{number}", user, random.choice(list(workflows)), random)
+        posts.append((random.uniform(0, seconds * random.choice([0.05, 0.5])), submission))
+    wishes = []
+    if random.random() < 0.4:
+        for _ in range(random.randint(1, 3)):
+            channel = random.choice([Channel.EMAIL, Channel.WEBSOCKET])
+            wish = (random.uniform(0, seconds), random.choice(list(USERS)), random.choice(["general", "news", "*"]))
+            wishes.append((*wish, channel, random.random() < 0.2))
+    return Scenario(posts=tuple(posts), workflows=workflows, wishes=tuple(wishes))
+
+
+def _draw_workflow(random: Random) -> dict[str, Any]:
+    workflow = dict(random.choice(ROUTES))
+    workflow["retry_seconds"] = list(random.choice(RETRIES))
+    if random.random() < 0.3:
+        workflow["on_ambiguous"] = "hold"
+    if random.random() < 0.3:
+        workflow["category"] = "news"
+    return workflow
+
+
+def _submission(key: str, user: str, event_type: str, random: Random) -> Submission:
+    data: dict[str, Any] = {"message": f"About {key}."}
+    if random.random() < 0.1:
+        data["preferred_channel"] = random.choice([EMAIL, WEBSOCKET])
+    document = {"event_type": event_type, "user_id": user, "id": key, "data": data}
+    (submission,) = read({}, json.dumps(document).encode(), tenant=TENANT)
+    assert isinstance(submission, Submission)
+    return submission
+
+
+class People:
+    """Everybody around, at work."""
+
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        self._world, self._scenario = world, scenario
+        self._waiting = len(scenario.posts)
+
+    @property
+    def are_answered(self) -> bool:
+        """Tell whether every client has its answer."""
+        return self._waiting == 0
+
+    async def settle_in(self) -> None:
+        """Write down who lives here, and the rules."""
+        directory = self._world.store.directory
+        await directory.put_users(TENANT, [user for user in USERS.values() if user is not None])
+        for event_type, definition in self._scenario.workflows.items():
+            await directory.put_workflow(TENANT, event_type, definition)
+
+    def begin(self) -> None:
+        """Let everybody do what they will do."""
+        world = self._world
+        for at, submission in self._scenario.posts:
+            world.after(at, lambda submission=submission: world.spawn(self._post(submission)))  # type: ignore[misc]
+        for at, *wish in self._scenario.wishes:
+            world.after(at, lambda wish=wish: world.spawn(self._change_mind(*wish)))  # type: ignore[misc]
+        self._again(self._read_inboxes, 30)
+        self._again(self._replay, 60)
+
+    def _again(self, visit: Any, mean_seconds: float) -> None:
+        def come() -> None:
+            if not self._world.chaos.is_over:
+                visit()
+                self._again(visit, mean_seconds)
+
+        self._world.after(self._world.random.expovariate(1 / mean_seconds), come)
+
+    async def _post(self, submission: Submission) -> None:
+        world = self._world
+        key = notification_id(TENANT, submission.source, submission.key or "", submission.user_id)
+        while True:
+            answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+            world.tell("client", "posts", (key,), submission.key, submission.user_id)
+            world.one_of("ingest").accept(submission, answer)
+            try:
+                async with asyncio.timeout(CLIENT_SECONDS):
+                    accepted = await answer
+                break
+            except TimeoutError:
+                world.tell("client", "was not answered, and asks again", (key,))
+        world.tell("client", "is answered", (key,), accepted.status)
+        world.history.answered[accepted.id] = accepted.status
+        self._waiting -= 1
+        world.stirred()
+
+    async def _change_mind(self, user: str, category: str, channel: Channel, enabled: bool) -> None:
+        await self._world.store.directory.put_preference(TENANT, user, category, channel, enabled=enabled)
+
+    def _read_inboxes(self) -> None:
+        """Let somebody read, and their client acknowledge: as the realtime function does."""
+        world = self._world
+        rows = [row for row in world.memory.inbox.rows.values() if row.retracted_at is None]
+        if rows:
+            row = world.random.choice(rows)
+            process = world.one_of("realtime")
+            process.arrive(0, lambda: asyncio.create_task(_acknowledge(process, row.user_id, row.notification_id)))
+
+    def _replay(self) -> None:
+        """Let an operator start a dead letter over: as the console does."""
+        world = self._world
+        rows = [row for row in world.memory.dead_letters.rows.values() if row.status == "open" and row.notification_id]
+        if rows and world.random.random() < 0.5:
+            process, letter = world.one_of("console"), world.random.choice(rows)
+            process.arrive(0, lambda: asyncio.create_task(_replay(process, letter.id)))
+
+
+async def _acknowledge(process: Process, user_id: str, key: UUID) -> None:
+    try:
+        noted = await process.resources.store.inbox.acknowledge(TENANT, user_id, [key])
+    except Transient:
+        return
+    messages = [outbox.receipt("realtime", outbox.About(found, TENANT, epoch)) for found, epoch in noted]
+    if messages:
+        await process.resources.broker.publish(messages)
+
+
+async def _replay(process: Process, key: UUID) -> None:
+    try:
+        saga = await process.resources.store.dead_letters.replay(TENANT, key, by="an operator")
+    except Transient:
+        return
+    if saga is not None:
+        await process.resources.broker.publish([outbox.write("console", saga, EventOwed())])

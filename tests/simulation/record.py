@@ -1,0 +1,74 @@
+"""What is left of a run when it is over: the history, the rows, and what the processes have counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from shared.saga import Saga
+from tests.simulation.history import History
+from tests.simulation.store.rows import AttemptRow, TimelineRow
+from tests.simulation.weather import Weather
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One run, as the invariants see it."""
+
+    weather: Weather
+    history: History
+    began: datetime
+    now: datetime
+    sagas: Mapping[UUID, Saga]
+    attempts: tuple[AttemptRow, ...] = ()
+    timeline: tuple[TimelineRow, ...] = ()
+    counted: Mapping[str, float] = field(default_factory=dict)
+
+    def seconds(self, at: datetime) -> float:
+        """Turn a time of the database into seconds since the beginning."""
+        return (at - self.began).total_seconds()
+
+
+def record_of(world: World) -> Record:
+    """Take down a run that is over."""
+    memory = world.memory
+    deliveries = [row for _, row in sorted(memory.deliveries.rows.items())]
+    sagas = {
+        key: replace(row.saga, deliveries=tuple(d.delivery for d in deliveries if d.notification_id == key))
+        for key, row in memory.notifications.rows.items()
+    }
+    return Record(
+        weather=world.weather,
+        history=world.history,
+        began=world.began,
+        now=memory.now(),
+        sagas=sagas,
+        attempts=tuple(memory.attempts.rows.values()),
+        timeline=tuple(memory.timeline.rows.values()),
+        counted=_counted(world),
+    )
+
+
+def _counted(world: World) -> Mapping[str, float]:
+    """Read the counters of all processes, under the names by which the watch knows them."""
+    metrics, counted = world.metrics, Counter[str]()
+    families = {
+        "attempts": metrics.attempts,
+        "postponed": metrics.postponed,
+        "ended": metrics.ended,
+        "accepted": metrics.accepted,
+        "dead letters": metrics.dead_letters,
+    }
+    for name, counter in families.items():
+        for sample in next(iter(counter.collect())).samples:
+            if sample.name.endswith("_total"):
+                counted[" ".join((name, *sample.labels.values()))] += sample.value  # type: ignore[assignment]
+    return counted

@@ -1,0 +1,61 @@
+"""Run seeds, and say what became of them."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.simulation import story
+from tests.simulation.invariants import broken_promises
+from tests.simulation.record import record_of
+from tests.simulation.weather import Weather
+from tests.simulation.world import World
+
+SHORT_LINES = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one seed: the promises that it broke, what it exercised, and its story."""
+
+    seed: int
+    climate: str
+    broken: list[str]
+    seen: Counter[str]
+    lines: list[str]
+
+    def tell(self, *, in_short: bool = False) -> str:
+        """Write the story, then the sentences that were broken, and how to see it again."""
+        again = f"python -m tests.simulation --seed {self.seed}"
+        ends = [f"BROKEN  {sentence}" for sentence in self.broken] or ["Every promise was kept."]
+        lines, left_out = self.lines, len(self.lines) - 2 * SHORT_LINES
+        if in_short and left_out > 0:
+            lines = [*lines[:SHORT_LINES], f"... {left_out} lines ...", *lines[-SHORT_LINES:]]
+        return "\n".join([*lines, "", f"seed {self.seed} ({self.climate}): {again}", *ends])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what the processes log below an error out of the way: it costs more than the run."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def run_seed(
+    seed: int, *, weather: Weather | None = None, everything: bool = False, with_story: bool = False
+) -> Verdict:
+    """Run one seed. The story is written if it is asked for, or if a promise was broken."""
+    with quiet():
+        world = World(seed, weather=weather)
+        history = world.run()
+    broken = broken_promises(record_of(world))
+    broken += [f"Nothing of the simulation itself fails: {failure}." for failure in world.loop.failures]
+    lines = story.tell(history, everything=everything) if broken or with_story else []
+    return Verdict(seed=seed, climate=world.weather.climate, broken=broken, seen=history.seen, lines=lines)

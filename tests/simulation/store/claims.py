@@ -1,0 +1,149 @@
+"""Claims in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from shared.saga import Delivery, OnAmbiguous
+from shared.saga.state import MAX_TAKEOVERS
+from shared.statuses import UNDER_WAY, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.store.claims import LEASE_SECONDS, Claim, Claims, Command, Recorded, Verdict
+from tests.simulation.store.engine import Memory, Transaction
+from tests.simulation.store.facts import address_of, obstacle
+from tests.simulation.store.recording import abandon, give_back, postpone, record_set, suppress
+from tests.simulation.store.rows import DeliveryRow, NotificationRow
+
+D = DeliveryStatus
+TAKEOVER, LOST = "takeover", "lost"
+_VERDICTS = {TAKEOVER: Verdict.CLAIMED, LOST: Verdict.RECORDED}
+
+
+class MemoryClaims(Claims):
+    """The room of the deliver steps."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def _take(self, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
+        return await self._memory.run(partial(_take_set, channel, self._given(rows)))
+
+    async def _judge(self, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
+        return await self._memory.run(partial(_judge_set, channel, self._given(rows)))
+
+    def _given(self, commands: Sequence[Command]) -> dict[Command, UUID]:
+        return {command: self._memory.new_uuid() for command in commands}
+
+    async def record(self, channel: Channel, items: Sequence[Recorded]) -> None:
+        """Keep the outcomes of a set of attempts; also those whose claim was lost to somebody else."""
+        said = sorted(items, key=lambda item: (item.command.notification_id, item.token))
+        async with self._memory.transaction() as transaction:
+            await transaction.run(partial(record_set, channel, said))
+            for item in sorted(said, key=lambda item: (item.tenant, item.address or "")):
+                await transaction.run(partial(suppress, channel, item))
+
+    async def give_back(self, channel: Channel, unused: Sequence[tuple[Command, UUID]]) -> None:
+        """Undo claims under which nothing was called."""
+        rows = sorted((command.notification_id, token) for command, token in unused)
+        await self._memory.run(partial(give_back, channel, rows))
+
+    async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> None:
+        """Let an attempt wait for its provider; no try is used up."""
+        await self._memory.run(partial(postpone, channel, command, seconds, why))
+
+
+def _take_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) -> dict[Command, Claim]:
+    """Claim what nothing speaks against."""
+    answers = {}
+    for command, token in given.items():
+        key = (command.notification_id, channel)
+        row, notification = tx.get(tx.memory.deliveries, key), tx.get(tx.memory.notifications, command.notification_id)
+        if row is None or notification is None or not _is_free(row, notification, command, tx):
+            continue
+        newest = tx.lock(tx.memory.deliveries, key)
+        if newest is not None and _is_free(newest, notification, command, tx):
+            answers[command] = _claim(tx, newest, notification, command, token)
+    return answers
+
+
+def _is_free(row: DeliveryRow, of: NotificationRow, command: Command, tx: Transaction) -> bool:
+    return _judge(row.delivery, of, command, tx.memory.now()) == Verdict.CLAIMED
+
+
+def _judge_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) -> dict[Command, Claim]:
+    locked = {}
+    for command in given:
+        key = (command.notification_id, channel)
+        if tx.get(tx.memory.deliveries, key) is not None:
+            locked[command] = tx.lock(tx.memory.deliveries, key)
+    answers = {}
+    for command, token in given.items():
+        row = locked.get(command)
+        notification = tx.get(tx.memory.notifications, command.notification_id)
+        if row is None or notification is None:
+            answers[command] = Claim(verdict=Verdict.MISSING)
+        else:
+            answers[command] = _claim(tx, row, notification, command, token)
+    return answers
+
+
+def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Command, token: UUID) -> Claim:
+    now, held = tx.memory.now(), row.delivery
+    verdict = _judge(held, of, command, now)
+    if verdict in (TAKEOVER, LOST):
+        abandon(tx, row, now)
+    if verdict in (Verdict.CLAIMED, TAKEOVER, LOST):
+        key = (row.notification_id, held.channel)
+        tx.put(tx.memory.deliveries, key, replace(row, delivery=_taken(held, verdict, token, now), claimed_at=now))
+    user = tx.get(tx.memory.users, (row.tenant, of.user_id))
+    category = of.saga.plan.category
+    why = obstacle(tx, row.tenant, of.user_id, category, held.channel)
+    return Claim(
+        verdict=_VERDICTS.get(verdict) or Verdict(verdict),
+        token=token if verdict in (Verdict.CLAIMED, TAKEOVER) else held.token,
+        outcome="ambiguous" if verdict == LOST else held.outcome.value if held.outcome else None,
+        tenant=row.tenant,
+        user_id=of.user_id,
+        address=address_of(user, held.channel),
+        content=row.content or {},
+        withheld=why.value if why else None,
+        remaining_seconds=(held.due_at - now).total_seconds() if held.due_at else 0.0,
+        traceparent=of.saga.traceparent,
+        accepted_seconds_ago=(now - of.saga.created_at).total_seconds(),
+    )
+
+
+def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime) -> str:
+    saga, is_sending = of.saga, held.status is D.SENDING
+    if (held.epoch, held.attempt) != (command.epoch, command.attempt):
+        return Verdict.STALE
+    if is_sending and held.outcome is not None:
+        return Verdict.RECORDED
+    if held.status not in UNDER_WAY or saga.status is not NotificationStatus.QUEUED:
+        return Verdict.STALE
+    if is_sending and held.lease_until is not None and held.lease_until > now:
+        return Verdict.LEASED
+    if is_sending:
+        is_last = held.takeovers + 1 >= MAX_TAKEOVERS or held.tries >= saga.plan.max_tries
+        return LOST if is_last or saga.plan.on_ambiguous is OnAmbiguous.HOLD or saga.expires_at <= now else TAKEOVER
+    if saga.expires_at <= now:
+        return Verdict.EXPIRED
+    return Verdict.EARLY if held.due_at is not None and held.due_at > now else Verdict.CLAIMED
+
+
+def _taken(held: Delivery, verdict: str, token: UUID, now: datetime) -> Delivery:
+    if verdict == LOST:
+        lost = replace(held, takeovers=held.takeovers + 1, outcome=OutcomeKind.AMBIGUOUS, lease_until=None)
+        return replace(lost, status=D.SENDING)
+    return replace(
+        held,
+        status=D.SENDING,
+        takeovers=held.takeovers + (verdict == TAKEOVER),
+        tries=held.tries + 1,
+        outcome=None,
+        token=token,
+        lease_until=now + timedelta(seconds=LEASE_SECONDS),
+    )

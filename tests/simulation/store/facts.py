@@ -1,0 +1,70 @@
+"""What routing asks, in memory; and what a claim asks again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from shared.saga import Why
+from shared.statuses import Channel
+from shared.store.claims import ADDRESS
+from shared.store.directory import User
+from shared.store.facts import Facts
+from tests.simulation.store.engine import Transaction
+
+
+def address_of(user: User | None, channel: Channel) -> str | None:
+    """Find where a person is reached on a channel."""
+    if user is None or channel is Channel.PUSH:
+        return None
+    places = {
+        Channel.EMAIL: user.email,
+        Channel.SMS: user.phone,
+        Channel.WHATSAPP: user.phone,
+        Channel.TELEGRAM: user.telegram,
+        Channel.WEBSOCKET: user.id,
+    }
+    return places[channel]
+
+
+def obstacle(tx: Transaction, tenant: str, user_id: str, category: str, channel: Channel) -> Why | None:
+    """Say why nothing may be sent to a person on a channel, if so."""
+    memory = tx.memory
+    user = tx.get(memory.users, (tenant, user_id))
+    if user is None:
+        return Why.UNKNOWN_USER
+    address = address_of(user, channel)
+    if address is None:
+        return Why.NO_ADDRESS
+    wishes = [tx.get(memory.preferences, (tenant, user_id, named, channel)) for named in (category, "*")]
+    if False in wishes:
+        return Why.OPTED_OUT
+    return Why.SUPPRESSED if tx.get(memory.suppressions, (tenant, channel, address)) is not None else None
+
+
+def facts_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Facts]:
+    """Read the facts of a set of notifications."""
+    found = {key: _facts(tx, key) for key in ids}
+    return {key: facts for key, facts in found.items() if facts is not None}
+
+
+def _facts(tx: Transaction, key: UUID) -> Facts | None:
+    row = tx.get(tx.memory.notifications, key)
+    if row is None:
+        return None
+    tenant = row.saga.tenant
+    own = tx.get(tx.memory.workflows, (tenant, row.event_type))
+    workflow: dict[str, Any] | None = own if own is not None else tx.get(tx.memory.workflows, (tenant, "*"))
+    category = (workflow or {}).get("category", "general")
+    obstacles = {channel: obstacle(tx, tenant, row.user_id, category, channel) for channel in ADDRESS}
+    user = tx.get(tx.memory.users, (tenant, row.user_id))
+    return Facts(
+        event_type=row.event_type,
+        user_id=row.user_id,
+        user_name=user.name if user else "",
+        data=row.data,
+        preferred=row.preferred,
+        workflow=workflow,
+        obstacles={channel: why for channel, why in obstacles.items() if why is not None},
+    )

@@ -1,0 +1,116 @@
+"""The rows of the tables, frozen: a new state is a new record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.saga import AttemptRecorded, Delivery, Entry, ReceiptRecorded, Saga
+from shared.statuses import Channel
+from shared.store.breakers import BreakerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRow:
+    """A notification. `saga` holds the columns that the saga reads, without deliveries."""
+
+    saga: Saga
+    user_id: str
+    event_type: str
+    source: str
+    body_hash: bytes
+    data: dict[str, Any] = field(repr=False)
+    preferred: Channel | None = None
+    is_routed: bool = False
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A delivery. `delivery` holds the columns that the saga reads."""
+
+    notification_id: UUID
+    tenant: str
+    delivery: Delivery
+    content: dict[str, Any] | None = field(repr=False)
+    claimed_at: datetime | None = None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """An attempt. `said` holds the columns that the saga reads."""
+
+    notification_id: UUID
+    tenant: str
+    said: AttemptRecorded
+    ambiguous: bool
+    provider: str = ""
+    provider_message_id: str | None = None
+    started_at: datetime | None
+    ended_at: datetime
+    next_look_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRow:
+    """A receipt."""
+
+    notification_id: UUID
+    said: ReceiptRecorded
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRow:
+    """What one transaction told about a notification."""
+
+    notification_id: UUID
+    at: datetime
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterRow:
+    """A dead letter."""
+
+    id: UUID
+    tenant: str
+    kind: str
+    status: str = "open"
+    notification_id: UUID | None = None
+    epoch: int = 0
+    step: str = ""
+    reason: str
+    body: bytes | None = None
+    created_at: datetime
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerRow:
+    """A breaker."""
+
+    state: BreakerState = BreakerState.CLOSED
+    failures: int = 0
+    opened_until: datetime | None = None
+    probe_token: UUID | None = None
+    probe_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """A message in a person's inbox."""
+
+    tenant: str
+    user_id: str
+    cursor: int
+    notification_id: UUID
+    epoch: int
+    content: dict[str, Any] = field(repr=False)
+    created_at: datetime
+    acknowledged_at: datetime | None = None
+    retracted_at: datetime | None = None
