@@ -1,0 +1,1 @@
+"""Strikes on real processes under load, and an audit by what a user can see."""
