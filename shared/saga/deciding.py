@@ -46,8 +46,8 @@ def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
     if facts.preferred:
         wanted = (facts.preferred, *(channel for channel in wanted if channel is not facts.preferred))
     steps = tuple(channel for channel in wanted if channel not in facts.obstacles)
-    passed = {channel.value: why.value for channel, why in facts.obstacles.items() if channel in wanted}
-    saga = saga.but(plan=replace(facts.plan, steps=steps, passed=passed))
+    passed = {channel._value_: facts.obstacles[channel]._value_ for channel in wanted if channel in facts.obstacles}
+    saga = saga.but(plan=facts.plan.but(steps=steps, passed=passed))
     if not steps:
         return _nobody_to_reach(saga)
     why = (

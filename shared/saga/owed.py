@@ -12,7 +12,7 @@ from shared.statuses import Channel, DeliveryStatus, NotificationStatus
 
 FIRST_LOOK_SECONDS = 30
 LONGEST_LOOK_SECONDS = 900
-GRACE_SECONDS = 5
+GRACE = timedelta(seconds=5)
 """So long after a due time the sweep brings what the delay queue should have brought."""
 
 
@@ -124,8 +124,7 @@ def next_look(saga: Saga, now: datetime, looks: int = 0) -> datetime | None:
     30 s after something was owed at once, doubling to 15 min; otherwise when a wait ends, plus a grace.
     """
     items = owed(saga, now)
-    grace = timedelta(seconds=GRACE_SECONDS)
-    times = [item.due_at + grace for item in items if item.due_at is not None and item.due_at > now]
+    times = [item.due_at + GRACE for item in items if item.due_at is not None and item.due_at > now]
     times += [d.lease_until + timedelta(seconds=1) for d in saga.current() if _is_leased(d, now) and d.lease_until]
     if due_now(items, now):
         times.append(now + timedelta(seconds=min(FIRST_LOOK_SECONDS * 2**looks, LONGEST_LOOK_SECONDS)))

@@ -48,8 +48,8 @@ class Record:
         return copy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Plan(Record):
     """The workflow as it was when the notification was routed, pinned for its whole life.
 
     `steps` are the channels that can be used, in order; `passed` says why the others cannot.

@@ -88,7 +88,7 @@ class Claims:
         first: dict[Command, int] = {}
         for place, command in enumerate(commands):
             first.setdefault(command, place)
-        rows = sorted(first, key=lambda row: (row.notification_id, row.attempt, row.epoch))
+        rows = sorted(first, key=lambda row: (row.notification_id.int, row.attempt, row.epoch))
         found: dict[Command, Claim | Exception] = {**await self._take(channel, rows)}
         rest = [row for row in rows if row not in found]
         if rest:
@@ -126,7 +126,7 @@ class Claims:
 
     async def record(self, channel: Channel, items: Sequence[Recorded]) -> None:
         """Keep the outcomes of a set of attempts; also those whose claim was lost to somebody else."""
-        rows = sorted(items, key=lambda item: (item.command.notification_id, item.token))
+        rows = sorted(items, key=lambda item: (item.command.notification_id.int, item.token.int))
         dead = sorted(
             [row for row in rows if row.outcome.suppress and row.address],
             key=lambda row: (row.tenant, row.address or ""),

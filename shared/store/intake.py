@@ -63,7 +63,7 @@ class Intake:
         by_id: dict[UUID, NewNotification] = {}
         for notification in notifications:
             by_id.setdefault(notification.id, notification)
-        rows = [by_id[key] for key in sorted(by_id)]
+        rows = sorted(by_id.values(), key=lambda row: row.id.int)
         async with self._database.connection() as connection:
             inserted = {row[0] for row in await (await connection.execute(_INSERT, _columns(rows))).fetchall()}
             missing = [row.id for row in rows if row.id not in inserted]

@@ -9,11 +9,13 @@ from typing import Any
 from shared.saga import OnAmbiguous, Plan
 from shared.statuses import Channel
 
+_FRESH = Plan()
+
 
 def to_json(plan: Plan) -> dict[str, Any]:
     """Write a plan; what has its default is left out."""
-    document: dict[str, Any] = {"steps": [step.value for step in plan.steps], "max_tries": plan.max_tries}
-    fresh = Plan()
+    document: dict[str, Any] = {"steps": [step._value_ for step in plan.steps], "max_tries": plan.max_tries}
+    fresh = _FRESH
     if plan.category != fresh.category:
         document["category"] = plan.category
     if plan.template != fresh.template:
@@ -39,9 +41,9 @@ def from_text(text: str | None) -> Plan:
 
 def from_json(document: dict[str, Any] | None) -> Plan:
     """Read a plan; a notification that is not routed yet has the default."""
+    fresh = _FRESH
     if not document:
-        return Plan()
-    fresh = Plan()
+        return fresh
     within = document.get("unless_delivered_within_seconds", {})
     return Plan(
         category=document.get("category", fresh.category),

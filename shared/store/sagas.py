@@ -97,7 +97,7 @@ class SagaSet:
 
     async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Change]:
         """Lock sagas in id order."""
-        return await self._load(_LOCK, (sorted(set(ids)),))
+        return await self._load(_LOCK, (list(set(ids)),))
 
     async def lock_due(self, limit: int) -> dict[UUID, Change]:
         """Lock the sagas that must be looked at, oldest first, leaving those that somebody else holds."""
@@ -108,7 +108,7 @@ class SagaSet:
         if not rows:
             return {}
         self.now = rows[-1][-1]
-        ids = sorted(row[0] for row in rows)
+        ids = [row[0] for row in rows]
         deliveries: dict[UUID, list[Delivery]] = {}
         if any(row[12] is not None for row in rows):  # the others are not routed, so they have none
             found = await (await self._connection.execute(_DELIVERIES, (ids,))).fetchall()
@@ -151,7 +151,7 @@ class SagaSet:
 
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
         """Write what changed: versions + 1, deliveries, timeline; and when the sweep must look next."""
-        written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id)
+        written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id.int)
         if written:
             await abandon(self._connection, written)
             await self._connection.execute(_SAVE, self._columns(written, looked=looked))
