@@ -48,6 +48,8 @@ async def run_sources(
             for name, url in addresses.items()
             if name in known.services
         }
+        for target in targets.values():
+            stack.callback(target.close)
         sources = Sources(known, broker, targets)
         await started(stack, broker.start, broker.stop)
         await started(stack, sources.start, sources.stop)

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
 
+from infrastructure.local.posting import Poster
 from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
 
 log = logging.getLogger("carillon.local.targets")
@@ -36,6 +38,10 @@ RETRIED_STATUSES = frozenset({404, 413, 425, 429, 502, 503, 504, NO_ANSWER})
 HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 """What a CloudEvents HTTP header carries as it is; the rest is percent-encoded UTF-8."""
 
+
+_PLAIN = re.compile(r"[\x21\x23\x24\x26-\x7e]*")
+_NAMES = re.compile(r"[A-Za-z0-9_]*")
+_VALUE = re.compile(r"[\x20-\x7e]+")
 
 Told = Callable[[Sequence[tuple[int, int]]], None]
 """Hears answers as they come: the places of events, and their statuses."""
@@ -138,14 +144,19 @@ class AsgiTarget:
 
 
 class HttpTarget:
-    """A function behind a URL. One event a request, in binary mode as Knative's adapter sends it, unless `batch`."""
+    """A function behind a URL. One event a request, in binary mode as Knative's adapter sends it, unless `batch`.
+
+    Single requests to a plain address go by a client of our own, all others by aiohttp.
+    """
 
     def __init__(
         self, url: str, session: aiohttp.ClientSession, *, batch: bool = False, timeout_seconds: float = 120.0
     ) -> None:
         self._url = url
+        self._poster = Poster(url) if url.startswith("http://") else None
         self._session = session
         self.together = LARGEST_BATCH if batch else 1
+        self._timeout_seconds = timeout_seconds
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
 
     async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
@@ -156,8 +167,15 @@ class HttpTarget:
         await each_alone(self._post, statuses, [(place, *binary_mode(body)) for place, body in enumerate(bodies)])
         return statuses.all(NO_ANSWER)
 
+    def close(self) -> None:
+        """Let the connections go."""
+        if self._poster is not None:
+            self._poster.close()
+
     async def _post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
         try:
+            if self._poster is not None and read is None:
+                return await self._poster.post(headers, body, self._timeout_seconds)
             async with self._session.post(
                 self._url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
@@ -203,10 +221,16 @@ def binary_mode(body: bytes) -> tuple[Headers, bytes]:
         event = json.loads(body)
         data = base64.b64decode(event.pop("data_base64")) if "data_base64" in event else _data(event)
         content_type = str(event.pop("datacontenttype", "application/json"))
-        headers = [(f"ce-{name}", quote(_text(value), safe=HEADER_SAFE)) for name, value in event.items()]
+        headers = [(f"ce-{name}", _quoted(_text(value))) for name, value in event.items()]
     except (ValueError, TypeError, AttributeError):
         return [("content-type", CONTENT_TYPE)], body
+    if not (_NAMES.fullmatch("".join(event)) and _VALUE.fullmatch(content_type)):  # no header can say that
+        return [("content-type", CONTENT_TYPE)], body
     return [*headers, ("content-type", content_type)], data
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=HEADER_SAFE)
 
 
 def _data(event: dict[str, Any]) -> bytes:

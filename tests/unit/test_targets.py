@@ -152,3 +152,13 @@ def test_in_binary_mode_attributes_travel_as_headers_and_data_as_the_body() -> N
 @pytest.mark.parametrize("body", [b"nonsense", b"[]", b'{"data_base64": "a"}'])
 def test_what_is_no_event_is_handed_on_as_it_is(body: bytes) -> None:
     assert binary_mode(body) == ([("content-type", "application/cloudevents+json")], body)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"a b": "1"}, {"x\r\ny": "1"}, {"ä": "1"}, {"datacontenttype": "text/plain\r\nx: 1"}, {"datacontenttype": ""}],
+)
+def test_an_event_of_which_no_headers_can_be_made_goes_as_it_is(more: dict[str, str]) -> None:
+    body = json.dumps({"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": {}} | more).encode()
+
+    assert binary_mode(body) == ([("content-type", "application/cloudevents+json")], body)
