@@ -29,6 +29,7 @@ from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
 from shared.front import Front, watching
 from shared.runtime import Resources
 from shared.step import DONE, LATER, Api, Frame, Step
+from shared.step.gathering import Gathering
 from shared.step.target import FRAME
 
 LARGEST_EVENT_BYTES = 1_048_576
@@ -120,6 +121,7 @@ class StepApp:
         self.name = definition.name
         work = definition.open(resources)
         self._frame = Frame(definition.name, definition.takes, work, resources)
+        self._gathering = Gathering(self._frame)
         self._framework = framework_app(module.__name__)
         self._app = Front({("POST", "/"): self._take}, [*watching(resources), Mount("/", app=self._elsewhere)])
 
@@ -154,7 +156,7 @@ class StepApp:
         return await self._through_framework(request.scope, body)
 
     async def _through_framework(self, scope: Scope, body: bytes) -> Response:
-        FRAME.set(self._frame)
+        FRAME.set(self._gathering)
         answer = await ask(self._framework, scope, body)
         if answer.status_code in (200, LATER):
             return answer

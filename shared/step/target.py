@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from shared.errors import Garbage
 from shared.events import from_attributes
 from shared.step.answers import DONE, LATER
-from shared.step.frame import Frame
+from shared.step.gathering import Gathering
 
-FRAME: ContextVar[Frame] = ContextVar("frame")
-"""The frame in whose app this request came in. A function itself keeps nothing."""
+FRAME: ContextVar[Gathering] = ContextVar("frame")
+"""The way to the frame in whose app this request came in. A function itself keeps nothing."""
 
 RETRY_AFTER_SECONDS = "1"
 
@@ -28,8 +28,7 @@ async def answer(event: CloudEvent) -> None:
         item = from_attributes(dict(event.get_attributes()), event.get_data())
     except Garbage as garbage:
         raise Unreadable(str(garbage)) from None
-    answers = await FRAME.get().take([item])
-    if answers[0] != DONE:
+    if await FRAME.get().take(item) != DONE:
         raise HTTPException(LATER, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
 
