@@ -77,6 +77,9 @@ def _permanent(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: date
     if not event.withheld:
         return _failed(saga, delivery, event, _said(event))
     entry = Entry(what=What.WITHHELD, channel=event.channel, why=event.reason)
+    if delivery.takeovers:  # "nobody wanted it" would not be all: somebody called before, and never said how it ended
+        why = f"{event.reason}; an earlier attempt may have been taken"
+        return give_way(saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None)), why, (entry,))
     saga = saga.with_delivery(delivery.to(D.CANCELLED, event.reason, outcome=None))
     return give_way(saga, event.reason, (entry,))
 

@@ -15,13 +15,16 @@ MARGIN_SECONDS = 1
 log = logging.getLogger(__name__)
 
 
-async def call_set(provider: Provider, letters: Sequence[Letter], tell: Tell) -> None:
+async def call_set(provider: Provider, letters: Sequence[Letter], tell: Tell, begin_until: float) -> None:
     """Make one attempt for each letter, and tell what came of each as it ends, once.
 
+    Whoever calls this has just seen on the loop's clock that it is not later than `begin_until`. A set is handed over
+    without an await after that; of what is called one by one, None is told where the clock says otherwise meanwhile.
     Whatever goes wrong in an adapter is ambiguous: nobody knows how far it came.
     """
     if not isinstance(provider, SetProvider):
-        await asyncio.gather(*[_call_one(provider, place, letter, tell) for place, letter in enumerate(letters)])
+        calls = [_call_one(provider, place, letter, tell, begin_until) for place, letter in enumerate(letters)]
+        await asyncio.gather(*calls)
         return
     untold = dict.fromkeys(range(len(letters)))
 
@@ -43,7 +46,11 @@ async def call_set(provider: Provider, letters: Sequence[Letter], tell: Tell) ->
     note([(place, failure) for place in untold])
 
 
-async def _call_one(provider: Provider, place: int, letter: Letter, tell: Tell) -> None:
+async def _call_one(provider: Provider, place: int, letter: Letter, tell: Tell, begin_until: float) -> None:
+    # Its turn comes after whatever else was ready to run, and this process may have been stopped in any of that.
+    if asyncio.get_running_loop().time() > begin_until:
+        tell([(place, None)])
+        return
     try:
         async with asyncio.timeout(provider.deadline_seconds + MARGIN_SECONDS):
             outcome = await provider.send(letter)

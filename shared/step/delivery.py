@@ -30,7 +30,7 @@ SPREAD = 0.1
 """What waits together for a breaker is let go over so much more of the wait, not at one moment."""
 
 NOT_BEGUN_SECONDS = 2
-"""A letter for which the provider had no connection is tried again so much later."""
+"""A letter that was not begun, for want of a connection or of time, is tried again so much later."""
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +153,8 @@ class Delivery:
             places.leave(len(silent))
             tasks.append(asyncio.ensure_future(self._finish(silent, 0, None)))
         if letters:
-            await call_set(means.provider, [held.letter() for held in letters], tell)
+            begin_until = helds[0].lease_ends_at - means.provider.deadline_seconds
+            await call_set(means.provider, [held.letter() for held in letters], tell, begin_until)
         return any(await asyncio.gather(*tasks))
 
     async def _finish(self, ended: Sequence[tuple[Held, Outcome | None]], took: float, probe: UUID | None) -> bool:

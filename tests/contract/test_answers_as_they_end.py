@@ -1,4 +1,4 @@
-"""A slow letter and its set-mates, from the hands of the frame to its answers, over both stores."""
+"""Letters from the hands of the frame to their answers, over both stores: a slow one among others, and a late one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from shared.outcomes import Letter, Outcome, Provider, Tell
 from shared.runtime import Resources
 from shared.saga import CommandOwed
 from shared.settings import Settings
-from shared.statuses import OutcomeKind
+from shared.statuses import DeliveryStatus, OutcomeKind
 from shared.step import Frame, delivery
-from shared.store.claims import Command
+from shared.store.claims import LEASE_SECONDS, Command
 from tests.contract.stage import EMAIL, TENANT, Stage
 from tests.fakes import HoldingBroker
 
@@ -114,3 +114,21 @@ async def test_a_slow_letter_does_not_hold_up_the_results_of_its_set_mates(stage
     assert recorded == [[("accepted", False)], [], [("accepted", False)]]
     assert in_the_end == [DONE] * 3
     assert announced(broker) == {first, slow, last}
+
+
+@pytest.mark.parametrize("kind", [OneByOne, BySet])
+async def test_a_call_that_could_outlast_its_lease_is_not_begun_alone_or_in_a_set(
+    stage: Stage, kind: type[OneByOne]
+) -> None:
+    command = await stage.route()
+    provider, broker = kind(slow=UUID(int=0)), HoldingBroker()
+    provider.deadline_seconds = LEASE_SECONDS + 1
+    frame = frame_around(provider, stage, broker)
+
+    answers = await frame.take([event_for(command)])
+    await frame.drain()
+
+    assert answers == [DONE]
+    assert await stage.attempts(command.notification_id) == []
+    assert (await stage.delivery(command.notification_id)).status is DeliveryStatus.QUEUED
+    assert [decode(message.body).type for message in broker.published] == [EventType.DELIVERY_REQUESTED]

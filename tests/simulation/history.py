@@ -35,10 +35,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A provider was called: when our code asked for it, under which claim, and when that was taken.
-
-    `is_excused` when the process was stopped between its look at the clock and the call: nothing helps against that.
-    """
+    """A provider was called: when our code asked for it, under which claim, and when that was taken."""
 
     asked_at: float
     command: Command
@@ -46,7 +43,6 @@ class Call:
     user_id: str
     token: UUID | None
     claimed_at: float
-    is_excused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

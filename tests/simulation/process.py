@@ -79,7 +79,6 @@ class Process:
         self.wire = Wire(world, self)
         self.broker = BrokerOverWire(self)
         self.sessions: list[Session] = []
-        self.stopped_calling_at = -1.0
         self.resources = Resources(
             settings=world.settings,
             store=StoreOverWire(self, world.store),
@@ -163,8 +162,6 @@ class Process:
         has_claim = "provider.send" in why or "claims.record" in why
         seconds = self.world.random.choice([90.0, 200.0] if has_claim else [1.0, 10.0, 45.0, 90.0, 200.0])
         self.actor.state = State.STOPPED
-        if "before provider.send" in why:
-            self.stopped_calling_at = self.world.now
         self.world.tell(self.name, "is stopped", values, why, seconds)
         self.world.history.seen[why] += 1
         if seconds > HEARTBEAT_SECONDS:

@@ -260,7 +260,6 @@ class Watch:
             user_id=letter.user_id,
             token=token,
             claimed_at=claimed_at,
-            is_excused=process.stopped_calling_at >= claimed_at,
         )
         self._history.calls.append(call)
         self._world.tell(process.name, "calls the provider", (letter,))

@@ -31,6 +31,20 @@ def test_a_late_success_of_an_abandoned_attempt_wins_and_the_next_one_is_called_
     assert owed(story.saga, story.now) == []
 
 
+def test_who_opts_out_after_an_attempt_that_nobody_came_back_from_was_not_simply_skipped() -> None:
+    story = Story(EMAIL)
+    token = story.claim()
+    abandoned = story.delivery()
+    story.take_over()
+
+    story.ends(PERMANENT, withheld=True, reason="the user does not want this category here")
+
+    assert (story.status, story.standing()) == (N.UNKNOWN, D.UNKNOWN)
+    assert "may have been taken" in story.saga.reason
+    story.happens(story.attempt(abandoned, token, ACCEPTED))
+    assert (story.status, story.standing()) == (N.SENT, D.SENT)
+
+
 def test_a_late_success_calls_off_the_next_channel() -> None:
     story = Story(EMAIL, SMS)
     last = [story.ends(AMBIGUOUS) for _ in range(4)][-1]
