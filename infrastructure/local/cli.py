@@ -42,7 +42,9 @@ def main() -> None:
 @main.command()
 @click.option("--processes", is_flag=True, help="One process per function, called as Knative calls it. Needs AMQP_URL.")
 @click.option("--batch", is_flag=True, help="With --processes: send what is there together, not one event a request.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, help="So many whole processes. Needs AMQP_URL.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, help="Share the work among so many processes. Needs AMQP_URL."
+)
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of PORT; 0 takes a free one.")
 @MANIFESTS
 def up(*, processes: bool, batch: bool, workers: int, port: int | None, folder: Path | None) -> None:
@@ -63,16 +65,16 @@ def up(*, processes: bool, batch: bool, workers: int, port: int | None, folder: 
 @main.command(hidden=True)
 @click.argument("descriptor", type=int)
 @click.option("--sandbox", "sandbox_url", metavar="URL")
-@click.option("--ticks/--no-ticks", default=True)
+@click.option("--part", required=True)
 @MANIFESTS
-def worker(*, descriptor: int, sandbox_url: str | None, ticks: bool, folder: Path | None) -> None:
+def worker(*, descriptor: int, sandbox_url: str | None, part: str, folder: Path | None) -> None:
     """Be one of `up --workers`, on a listening socket that was inherited."""
     from infrastructure.local.manifests import DEFAULT_FOLDER
-    from infrastructure.local.workers import work
+    from infrastructure.local.workers import Part, work
 
     known = _settings()
     place = folder or DEFAULT_FOLDER
-    _run(work(known, descriptor, folder=place, sandbox_url=sandbox_url, ticks=ticks), known)
+    _run(work(known, descriptor, folder=place, sandbox_url=sandbox_url, part=Part(part)), known)
 
 
 @main.command()

@@ -24,7 +24,7 @@ log = logging.getLogger("carillon.local.sources")
 MIN_PREFETCH = 100
 """What Knative's adapter asks for, whatever `parallelism` says."""
 
-BATCHES_IN_HAND = 2
+BATCHES_IN_HAND = 3
 """While a function works on one batch the next one is there."""
 
 DRAIN_SECONDS = 25.0

@@ -44,7 +44,7 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """One process for everything, `workers` such processes, or one process per function.
+    """One process for everything, the same shared among `workers`, or one process per function.
 
     Functions in processes of their own are sent one event a request, as Knative does, unless `batch` sends what is
     there together.

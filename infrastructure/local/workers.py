@@ -1,7 +1,8 @@
-"""Several whole processes on one address: they take requests from one socket, and messages from the same queues.
+"""Several processes on one address: some answer requests, from one socket, and the others work on the queues.
 
-Nothing else is shared but the database and the broker, so it is what several pods are. It pays where one process has
-the processor to itself and others stand idle.
+Nothing else is shared but the database and the broker, so it is what several pods are. Requests and queues are apart
+because sets make the steps cheap: of two processes that did both, each had half as many events at a time, and all
+together cost a third more (docs/decisions/0012-workers.md).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import socket
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
@@ -26,17 +28,31 @@ from shared.settings import Settings
 SANDBOX = "sandbox"
 
 
+class Part(StrEnum):
+    """What a worker does."""
+
+    REQUESTS = "requests"
+    QUEUES = "queues"
+    QUEUES_AND_CLOCK = "queues-and-clock"  # one of them gives the ticks, too
+
+
+def parts(count: int) -> list[Part]:
+    """Share the work among so many workers: a third of them answers, for the steps cost twice what the intake does."""
+    answering = max(1, count // 3)
+    queues = [Part.QUEUES_AND_CLOCK, *[Part.QUEUES] * (count - answering - 1)]
+    return [*queues, *[Part.REQUESTS] * answering]
+
+
 def describe(
     count: int, listener: socket.socket, folder: Path, sandbox_url: str | None, **environment: str
 ) -> list[Command]:
-    """Describe the workers. The first one ticks; each has an address of its own, by which it is watched."""
+    """Describe the workers. Each has an address of its own, by which it is watched."""
     listener.set_inheritable(True)
     commands = []
-    for number in range(count):
-        arguments = ["worker", str(listener.fileno()), "--manifests", str(folder)]
+    for number, part in enumerate(parts(count), start=1):
+        arguments = ["worker", str(listener.fileno()), "--part", part.value, "--manifests", str(folder)]
         arguments += ["--sandbox", sandbox_url] if sandbox_url else []
-        arguments += [] if number == 0 else ["--no-ticks"]
-        command = carillon(f"worker-{number + 1}", *arguments, port=free_port(), **environment)
+        command = carillon(f"worker-{number}", *arguments, port=free_port(), **environment)
         commands.append(replace(command, sockets=(listener.fileno(),)))
     return commands
 
@@ -47,10 +63,13 @@ async def start_workers(commands: list[Command], stack: AsyncExitStack) -> None:
     await started(stack, supervisor.start, supervisor.stop)
 
 
-async def work(settings: Settings, descriptor: int, *, folder: Path, sandbox_url: str | None, ticks: bool) -> None:
+async def work(settings: Settings, descriptor: int, *, folder: Path, sandbox_url: str | None, part: Part) -> None:
     """Be one of the workers until told to stop."""
     known = manifests.read(folder)
-    known = known if ticks else replace(known, ping_sources=())
+    if part is not Part.QUEUES_AND_CLOCK:
+        known = replace(known, ping_sources=())
+    if part is Part.REQUESTS:
+        known = replace(known, queue_sources=())
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         shared = stack.enter_context(socket.socket(fileno=descriptor))
@@ -59,6 +78,7 @@ async def work(settings: Settings, descriptor: int, *, folder: Path, sandbox_url
         if sandbox_url:
             session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             backends[SANDBOX] = Backend(sandbox_url, session)
-        server = HttpServer(Gateway((*known.routes, *LOCAL_ROUTES), backends), shared, own)
+        listeners = [shared, own] if part is Part.REQUESTS else [own]
+        server = HttpServer(Gateway((*known.routes, *LOCAL_ROUTES), backends), *listeners)
         await started(stack, server.start, server.stop)
         await signals.wait()

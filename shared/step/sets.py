@@ -12,7 +12,7 @@ from shared.step.answers import Conclude, Done
 
 LARGEST_SET = 200
 
-SETS_AT_ONCE = 2
+SETS_AT_ONCE = 3
 """While one set waits for its commit the next one is decided; more would only fight for the same two cores."""
 
 HandleSet = Callable[[Resources, Sequence[Event]], Awaitable[Sequence[Done | Exception]]]

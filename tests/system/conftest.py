@@ -18,7 +18,7 @@ from tests.postgres import PostgresForTests
 from tests.system.client import Client
 
 EMBEDDED, ONE_PROCESS, PROCESSES = "embedded", "one machine, one process", "a process per function"
-WORKERS = "one machine, two whole processes"
+WORKERS = "one machine, requests and queues apart"
 
 
 @pytest.fixture(scope="session")
