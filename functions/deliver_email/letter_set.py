@@ -155,7 +155,10 @@ class LetterSet:
         await connection.carry(
             chunk, self._seconds_left, lambda ended: self._settle([(places[nth], outcome) for nth, outcome in ended])
         )
-        pace.note(len(mails), time.monotonic() - began, time.thread_time() - busy)
+        if chunk.exchange.failure is None:
+            pace.note(len(mails), time.monotonic() - began, time.thread_time() - busy)
+        else:
+            pace.break_off()
 
     def _take(self, connection: Connection, most: int) -> tuple[list[int], list[Mail]]:
         """Take letters out of the line for one write, and compose them."""

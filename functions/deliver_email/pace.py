@@ -11,7 +11,7 @@ class Pace:
 
     They double while a write is answered within 50 ms and halve when that takes more than 100 ms, so that no more is in
     flight on a connection than its server answers in about 100 ms: what a cut leaves in doubt is bounded by it, and a
-    slow server is spoken to over many connections, a fast one over few.
+    slow server is spoken to over many connections, a fast one over few. After a cut they begin with one again.
     """
 
     def __init__(self) -> None:
@@ -22,6 +22,10 @@ class Pace:
     def mails(self) -> int:
         """How many mails the next write may hold."""
         return 1 if self.is_lock_step else self._mails
+
+    def break_off(self) -> None:
+        """Note that a write broke off: whatever cut it may cut the next, so that one holds a single mail."""
+        self._mails = 1
 
     def note(self, mails: int, seconds: float, busy_seconds: float = 0.0) -> None:
         """Note how long a write of so many mails took, and for how much of that this process was busy itself.

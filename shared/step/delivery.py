@@ -191,10 +191,15 @@ class Delivery:
 
     async def _tell_breaker(self, ended: Sequence[tuple[Held, Outcome]], probe: UUID | None) -> None:
         means = self._means
+        failing: set[str] = set()
         try:
             for held, outcome in ended:
-                if means.gate.wants_to_hear(held.attempt.event.tenant, outcome, probe):
-                    await means.gate.note(held.attempt.event.tenant, outcome, probe)
+                tenant = held.attempt.event.tenant
+                if outcome.provider_at_fault and tenant in failing:
+                    continue  # what ends together ends by one failure, such as a cut, however many letters it hit
+                failing = failing | {tenant} if outcome.provider_at_fault else failing - {tenant}
+                if means.gate.wants_to_hear(tenant, outcome, probe):
+                    await means.gate.note(tenant, outcome, probe)
         except Transient:  # the breaker is a courtesy: the outcome must be recorded all the same
             log.warning("the breaker could not be told", extra={"provider": means.provider.name})
 

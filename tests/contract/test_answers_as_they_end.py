@@ -19,6 +19,7 @@ from shared.saga import CommandOwed
 from shared.settings import Settings
 from shared.statuses import DeliveryStatus, OutcomeKind
 from shared.step import Frame, delivery
+from shared.store.breakers import FAILURES_TO_OPEN, BreakerState
 from shared.store.claims import LEASE_SECONDS, Command
 from tests.contract.stage import EMAIL, TENANT, Stage
 from tests.fakes import HoldingBroker
@@ -114,6 +115,27 @@ async def test_a_slow_letter_does_not_hold_up_the_results_of_its_set_mates(stage
     assert recorded == [[("accepted", False)], [], [("accepted", False)]]
     assert in_the_end == [DONE] * 3
     assert announced(broker) == {first, slow, last}
+
+
+class CutOff(OneByOne):
+    """A provider whose one connection is cut with the whole set on it."""
+
+    async def send_set(self, letters: Sequence[Letter], tell: Tell) -> None:
+        """Lose every letter at once."""
+        lost = Outcome(kind=OutcomeKind.AMBIGUOUS, code="lost", provider=self.name, provider_at_fault=True)
+        tell([(place, lost) for place in range(len(letters))])
+
+
+async def test_one_cut_is_one_failure_of_its_provider_however_many_letters_it_hits(stage: Stage) -> None:
+    commands = [await stage.route(number) for number in range(1, FAILURES_TO_OPEN + 2)]
+    frame = frame_around(CutOff(slow=UUID(int=0)), stage, HoldingBroker())
+
+    answers = await frame.take([event_for(command) for command in commands])
+    await frame.drain()
+
+    assert answers == [DONE] * len(commands)
+    breaker = await stage.store.breakers.read(TENANT, CutOff.name)
+    assert (breaker.state, breaker.failures) == (BreakerState.CLOSED, 1)
 
 
 @pytest.mark.parametrize("kind", [OneByOne, BySet])

@@ -139,6 +139,20 @@ async def test_a_cut_leaves_in_doubt_only_what_was_not_answered(answered: int) -
     assert {outcome.code for outcome in outcomes[done:] if outcome} <= {"smtp lost at final dot"}
 
 
+async def test_after_a_cut_the_next_write_puts_one_mail_in_doubt_and_then_more_again() -> None:
+    server = PipelinedServer(script={(BDAT, 0): CUT}, held_back=4)
+
+    async with pipelined(server) as url, client(url, 1) as provider:
+        broken = await send_all(provider, [letter() for _ in range(4)])
+        server.heard.clear()
+        whole = await send_all(provider, [letter() for _ in range(4)])
+
+    assert kinds(broken) == [AMBIGUOUS] * 4
+    assert kinds(whole) == [ACCEPTED] * 4
+    one, two = "MAIL RCPT BDAT ", "MAIL RCPT BDAT RSET MAIL RCPT BDAT "
+    assert server.commands == one + two + one + "QUIT"
+
+
 async def test_a_refusal_that_was_heard_before_a_cut_is_no_doubt() -> None:
     server = PipelinedServer(script={(RCPT, 1): NO_USER, (BDAT, 1): CUT}, held_back=3)
 

@@ -36,6 +36,17 @@ def test_a_server_that_takes_its_time_for_each_mail_has_no_more_in_hand_than_a_t
     assert pace.mails == 4
 
 
+def test_after_a_write_that_broke_off_the_next_holds_one_mail_and_then_more_again() -> None:
+    pace, seen = Pace(), []
+    pace.break_off()
+
+    for _ in range(4):
+        seen.append(pace.mails)
+        pace.note(pace.mails, 0.01)
+
+    assert seen == [1, 2, 4, 8]
+
+
 def test_slow_answers_to_writes_side_by_side_halve_the_pace_once() -> None:
     pace = Pace()
 
