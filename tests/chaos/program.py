@@ -52,7 +52,9 @@ class Run:
         return {"in calm": calm, "under strikes": struck}
 
     async def _calm(self) -> Findings:
-        load = Load(self._world.client, chosen(self._size.longest_calm_wait_seconds), "calm", Random(self._seed))
+        # A cut puts the mails of the same write in doubt, whoever they are for: it is a strike, if a small one.
+        kinds = [kind for kind in chosen(self._size.longest_calm_wait_seconds) if kind.is_honest]
+        load = Load(self._world.client, kinds, "calm", Random(self._seed))
         load.is_enough.set()
         await load.run(self._size.calm_notifications, 2 * self._size.per_second)
         await load.answered(CALM_SECONDS)

@@ -98,3 +98,29 @@ async def test_a_cancelled_attempt_cuts_its_connection(way: frozenset[str]) -> N
         await until(lambda: not server.sessions)
 
         assert (await provider.send(letter())).kind is ACCEPTED
+
+
+async def test_of_a_cancelled_attempt_nothing_more_leaves() -> None:
+    """The server stops reading in the middle of a text that no socket's buffers can hold, and goes on later."""
+
+    async def read_on_later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        await reader.readline()
+        text_begun.set()
+        await cancelled.wait()
+        received.append(await reader.read())
+
+    text_begun, cancelled = asyncio.Event(), asyncio.Event()
+    received: list[bytes] = []
+    async with other_server(read_on_later) as url, client(url, 1) as provider:
+        sending = asyncio.create_task(provider.send(letter(text="a long line of text\n" * 700_000)))
+        await text_begun.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        cancelled.set()
+
+    assert not any(b"\r\n.\r\n" in text for text in received)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from uuid import uuid4
 
 from shared.errors import DatabaseUnavailable
-from shared.statuses import Channel, NotificationStatus
+from shared.outcomes import Outcome
+from shared.statuses import Channel, NotificationStatus, OutcomeKind
+from shared.step.recording import Recording
 from shared.store import Store
-from shared.store.claims import Claims, Recorded
-from tests.world import World
+from shared.store.claims import Claims, Command, Recorded
+from tests.world import TENANT, World
 
 
 class AwayForAWhile(Claims):
@@ -34,3 +38,15 @@ async def test_an_outcome_that_is_known_is_recorded_as_soon_as_the_database_is_b
     assert await world.status_of(notification) is NotificationStatus.SENT
     assert await world.outcomes(notification) == ["accepted"]
     assert len(world.mail.letters) == 1
+
+
+async def test_an_outcome_waits_for_the_database_no_longer_than_its_lease_lasts(store: Store) -> None:
+    claims = AwayForAWhile(store.database)
+    recording = Recording(claims, Channel.EMAIL, patience_seconds=5)
+    outcome = Outcome(kind=OutcomeKind.ACCEPTED, code="250", provider="scripted")
+    item = Recorded(command=Command(uuid4(), 1, 0), token=uuid4(), tenant=TENANT, outcome=outcome, took_seconds=0.1)
+
+    (failure,) = await recording.keep([item], lease_ends_at=asyncio.get_running_loop().time())
+
+    assert isinstance(failure, DatabaseUnavailable)
+    assert claims.failures == 1

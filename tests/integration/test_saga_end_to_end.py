@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 
 from shared.broker.topology import commands
-from shared.outcomes import Outcome
+from shared.outcomes import Letter, Outcome, Tell
 from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
 from shared.store.claims import Verdict
@@ -178,8 +179,17 @@ async def test_a_worker_that_died_is_replaced_when_its_lease_ends(world: World) 
     assert await world.outcomes(notification) == ["ambiguous", "accepted"]
 
 
-async def test_a_call_that_could_outlast_its_lease_is_not_begun(store: Store) -> None:
-    world = await World(store, email=ScriptedProvider(deadline_seconds=61)).settle_in()
+class BySets(ScriptedProvider):
+    """One that is handed the letters of a set together."""
+
+    async def send_set(self, letters: Sequence[Letter], tell: Tell) -> None:
+        """Answer them one after the other."""
+        tell([(place, await self.send(letter)) for place, letter in enumerate(letters)])
+
+
+@pytest.mark.parametrize("kind", [ScriptedProvider, BySets])
+async def test_a_call_that_could_outlast_its_lease_is_not_begun(store: Store, kind: type[ScriptedProvider]) -> None:
+    world = await World(store, email=kind(deadline_seconds=61)).settle_in()
     notification = await world.post_routed()
 
     await world.deliver_next()

@@ -189,6 +189,13 @@ def test_a_malformed_smtp_url_is_named_without_its_password(url: str) -> None:
     assert "pw" not in str(missing.value)
 
 
+def test_a_mail_server_is_shown_without_its_password() -> None:
+    relay = Relay.parse("smtp://user:open-sesame@mail.example.test")
+
+    assert "mail.example.test" in repr(relay)
+    assert "open-sesame" not in repr(relay)
+
+
 def test_a_certificate_is_checked_everywhere_but_on_loopback() -> None:
     away = Relay.parse("smtp://mail.example.test").tls_context()
     always = Relay.parse("smtps://127.0.0.1").tls_context()

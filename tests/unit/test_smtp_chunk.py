@@ -182,6 +182,22 @@ def test_an_answer_to_what_was_not_said_is_not_believed() -> None:
     assert told == [[ACCEPTED, None, None], [ACCEPTED, TRANSIENT, None]]
 
 
+def test_a_refusal_of_what_was_not_said_is_not_believed() -> None:
+    chunk = chunk_of(3)
+    chunk.exchange.given_bytes = len(b"".join(chunk_of(1).pieces))
+    chunk.exchange.replies += [b"250 ok\r"] * 3 + [
+        b"250 ok\r",
+        b"550 5.1.1 no\r",
+        b"503 5.5.1 no\r",
+        b"503 5.5.1 no\r",
+    ] * 2
+
+    outcomes = [outcome for _, outcome in chunk.endings(is_fresh=False)]
+
+    assert [outcome and outcome.kind for outcome in outcomes] == [ACCEPTED, None, None]
+    assert isinstance(chunk.exchange.failure, AnswerGarbled)
+
+
 def test_mails_are_written_together_in_pieces_that_hold_whole_mails() -> None:
     chunk = Chunk(
         [Mail(recipient=b"a@b.test", message=b"x" * 10_000, message_id="", is_utf8=False) for _ in range(7)],

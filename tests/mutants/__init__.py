@@ -1,0 +1,1 @@
+"""Bugs planted one at a time, and which check catches each."""

@@ -1,0 +1,156 @@
+"""Bugs in the other rooms of the store: sagas, intake, breakers, inboxes, dead letters, the tables themselves."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+SAGAS = "tests/contract/test_store_sagas.py"
+SAGAS_ON_POSTGRES = "tests/integration/test_sagas_store.py"
+BREAKERS = "tests/contract/test_store_breakers.py"
+
+PLANTED = (
+    Mutant(
+        name="sagas-unsorted",
+        breaks="Sagas of a set are locked in the order of their ids: two sets that meet never deadlock.",
+        file="shared/store/sagas.py",
+        text="WHERE id = ANY(%b) ORDER BY id FOR UPDATE",
+        instead="WHERE id = ANY(%b) ORDER BY random() FOR UPDATE",
+        looks_at=(SAGAS_ON_POSTGRES, SAGAS),
+    ),
+    Mutant(
+        name="sagas-without-a-lock",
+        breaks="Two who fold the same saga do so one after the other.",
+        file="shared/store/sagas.py",
+        text="WHERE id = ANY(%b) ORDER BY id FOR UPDATE",
+        instead="WHERE id = ANY(%b) ORDER BY id",
+        looks_at=(SAGAS_ON_POSTGRES, SAGAS),
+    ),
+    Mutant(
+        name="sweep-waits-for-others",
+        breaks="The sweep leaves alone what somebody works on.",
+        file="shared/store/sagas.py",
+        text="ORDER BY next_look_at LIMIT %b FOR UPDATE SKIP LOCKED",
+        instead="ORDER BY next_look_at LIMIT %b",
+        looks_at=(SAGAS, SAGAS_ON_POSTGRES),
+    ),
+    Mutant(
+        name="epoch-keeps-the-token",
+        breaks="A new epoch forgets the claim of the old one.",
+        file="shared/store/sagas.py",
+        text="token = CASE WHEN EXCLUDED.epoch = d.epoch THEN d.token END,",
+        instead="token = d.token,",
+        looks_at=(SAGAS,),
+    ),
+    Mutant(
+        name="dead-letter-not-settled",
+        breaks="A late success settles its dead letter.",
+        file="shared/store/changes.py",
+        text="return change.before.status in buried and change.after.status is NotificationStatus.SENT",
+        instead="return False",
+        looks_at=(SAGAS,),
+    ),
+    Mutant(
+        name="loss-not-hastened",
+        breaks="After a loss everything under way is looked at within ten seconds.",
+        file="shared/store/sagas.py",
+        text="SET looks = 0, next_look_at = clock_timestamp() + random() * interval '10 seconds'",
+        instead="SET looks = 0",
+        looks_at=(SAGAS,),
+    ),
+    Mutant(
+        name="intake-unsorted",
+        breaks="Sets of new notifications are kept in the order of their ids: two that meet never deadlock.",
+        file="shared/store/intake.py",
+        text="rows = sorted(by_id.values(), key=lambda row: row.id.int)",
+        instead="rows = list(by_id.values())",
+        looks_at=("tests/integration/test_sets_in_order.py",),
+    ),
+    Mutant(
+        name="breaker-never-opens",
+        breaks="Five failures of a provider in a row open its breaker.",
+        file="shared/store/breakers.py",
+        text="state = CASE WHEN b.state <> 'closed' OR b.failures + 1 >= %(limit)s THEN 'open' ELSE 'closed' END",
+        instead="state = CASE WHEN b.state <> 'closed' THEN 'open' ELSE 'closed' END",
+        looks_at=(BREAKERS,),
+    ),
+    Mutant(
+        name="breaker-counts-successes",
+        breaks="The breaker counts failures of the provider, and nothing else.",
+        file="shared/step/breaking.py",
+        text="        if outcome.provider_at_fault:\n",
+        instead="        if True:\n",
+        looks_at=("tests/integration/test_breakers.py",),
+    ),
+    Mutant(
+        name="breaker-never-forgets",
+        breaks="A success ends the run of failures.",
+        file="shared/store/breakers.py",
+        text="UPDATE breakers SET state = 'closed', failures = 0, opened_until",
+        instead="UPDATE breakers SET state = 'closed', opened_until",
+        looks_at=(BREAKERS,),
+    ),
+    Mutant(
+        name="failures-not-in-a-row",
+        breaks="Failures with successes in between open no breaker.",
+        file="shared/step/breaking.py",
+        text="return tenant in self._failed or (cached is not None and cached[1].failures > 0)",
+        instead="return cached is not None and cached[1].failures > 0",
+        looks_at=("tests/contract/test_gatekeeper.py",),
+    ),
+    Mutant(
+        name="two-probes",
+        breaks="After its time one probe is let through, across all processes.",
+        file="shared/store/breakers.py",
+        text="(state = 'half_open' AND probe_until <= clock_timestamp())",
+        instead="state = 'half_open'",
+        looks_at=(BREAKERS,),
+    ),
+    Mutant(
+        name="probe-without-a-wait",
+        breaks="An open breaker leaves its provider alone for a minute.",
+        file="shared/store/breakers.py",
+        text="(state = 'open' AND opened_until <= clock_timestamp())",
+        instead="state = 'open'",
+        looks_at=(BREAKERS,),
+    ),
+    Mutant(
+        name="two-clicks-two-replays",
+        breaks="A dead letter that is started over twice is started over once.",
+        file="shared/store/dead_letters.py",
+        text="AND id = %s AND status = 'open' AND notification_id IS NOT NULL",
+        instead="AND id = %s AND notification_id IS NOT NULL",
+        looks_at=("tests/contract/test_store_dead_letters.py",),
+    ),
+    Mutant(
+        name="inbox-of-another-tenant",
+        breaks="Nobody acknowledges for another person or tenant.",
+        file="shared/store/inbox.py",
+        text="WHERE tenant = %b AND user_id = %b AND notification_id = ANY(%b::uuid[])",
+        instead="WHERE tenant = %b AND user_id >= left(%b, 0) AND notification_id = ANY(%b::uuid[])",
+        looks_at=("tests/contract/test_store_inbox.py",),
+    ),
+    Mutant(
+        name="inboxes-unsorted",
+        breaks="Cursors are moved in the order of their people: two sets that meet never deadlock.",
+        file="shared/store/inbox.py",
+        text="FROM new GROUP BY tenant, user_id ORDER BY tenant, user_id",
+        instead="FROM new GROUP BY tenant, user_id ORDER BY min(notification_id::text)",
+        looks_at=("tests/integration/test_sets_in_order.py",),
+    ),
+    Mutant(
+        name="retracted-is-read",
+        breaks="What was taken back is no longer read.",
+        file="shared/store/inbox.py",
+        text="AND cursor > %s AND retracted_at IS NULL",
+        instead="AND cursor > %s",
+        looks_at=("tests/contract/test_store_inbox.py",),
+    ),
+    Mutant(
+        name="database-lets-every-status-pass",
+        breaks="The database refuses every change of status that the tables do not name.",
+        file="shared/store/migrations/0001_the_truth.sql",
+        text="(OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION refuse_delivery_transition()",
+        instead="(false) EXECUTE FUNCTION refuse_delivery_transition()",
+        looks_at=(SAGAS_ON_POSTGRES,),
+    ),
+)
