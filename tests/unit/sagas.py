@@ -158,5 +158,6 @@ class Story:
 
 
 def is_final(saga: Saga) -> bool:
-    """Tell whether nothing more is owed to a saga."""
-    return saga.status in TERMINAL and not any(delivery.deadline for delivery in saga.current())
+    """Tell whether nothing more is owed to a saga: what was sent may have to be acknowledged in time."""
+    is_waiting = saga.status is NotificationStatus.SENT and any(delivery.deadline for delivery in saga.current())
+    return saga.status in TERMINAL and not is_waiting

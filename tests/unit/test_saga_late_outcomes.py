@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from shared.saga import Compensated, Looked, OnAmbiguous, Receipt, Replayed, owed
+from shared.saga import Compensated, Looked, OnAmbiguous, Receipt, Replayed, next_look, owed
 from shared.statuses import DeliveryStatus, NotificationStatus, OutcomeKind
-from tests.unit.sagas import EMAIL, SMS, WEBSOCKET, Story, routed
+from tests.unit.sagas import EMAIL, SMS, WEBSOCKET, Story, is_final, routed
 
 N, D = NotificationStatus, DeliveryStatus
 HOLD = OnAmbiguous.HOLD
@@ -43,6 +43,18 @@ def test_who_opts_out_after_an_attempt_that_nobody_came_back_from_was_not_simply
     assert "may have been taken" in story.saga.reason
     story.happens(story.attempt(abandoned, token, ACCEPTED))
     assert (story.status, story.standing()) == (N.SENT, D.SENT)
+
+
+def test_what_was_delivered_after_all_is_not_waited_for_on_another_channel() -> None:
+    story = Story(EMAIL, WEBSOCKET, retry_seconds=(), unless_delivered_within_seconds={WEBSOCKET: 30.0})
+    story.ends(AMBIGUOUS)
+    story.is_sent(WEBSOCKET)
+
+    story.hears(Receipt.DELIVERED, EMAIL)
+
+    assert story.status is N.DELIVERED
+    assert is_final(story.saga)
+    assert (owed(story.saga, story.now), next_look(story.saga, story.now)) == ([], None)
 
 
 def test_a_late_success_calls_off_the_next_channel() -> None:
