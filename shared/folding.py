@@ -13,6 +13,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from shared.metrics import Metrics
+from shared.options import options_for
+from shared.outcomes import DEFAULT_CATEGORY
 from shared.rendering import RenderingFailed, render, title_of
 from shared.saga import Owed, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
@@ -34,6 +36,8 @@ def route(known: Facts, served: frozenset[Channel]) -> Routed:
         wanted=workflow.wanted(known.preferred),
         obstacles=obstacles,
         preferred=known.preferred,
+        expires_after_seconds=workflow.expires_after_seconds,
+        has_own_expiry=known.has_own_expiry,
     )
 
 
@@ -65,7 +69,7 @@ async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Fa
     await sagas.bury("unknown", "orchestrate", [c.after for c in changes if _ended_unknown(c)])
 
 
-def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, str]:
+def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, Any]:
     """Put the event into words for a channel; what cannot be rendered says so, and the attempt fails for good."""
     variables = {
         **known.data,
@@ -75,9 +79,16 @@ def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, str]:
         "user_name": known.user_name,
     }
     try:
-        words = render(saga.plan.template, channel, variables)
+        words: dict[str, Any] = {**render(saga.plan.template, channel, variables)}
     except RenderingFailed as broken:
         words = {"unrenderable": str(broken)}
+    try:
+        if options := options_for(channel, saga.plan.options, known.data):
+            words["options"] = options
+    except ValidationError:  # accepted by rules that were more lenient
+        words["unrenderable"] = "the event's options are malformed"
+    if channel is Channel.EMAIL and saga.plan.category != DEFAULT_CATEGORY:
+        words["category"] = saga.plan.category  # what its unsubscribe link is about
     return {**words, "event_type": known.event_type}
 
 

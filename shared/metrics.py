@@ -48,6 +48,9 @@ class Metrics:
     )
     postponed = _counter("delivery_postponed", "Attempts that waited for an open breaker.", "channel", "provider")
     unfounded = _counter("results_unfounded", "Results whose token nobody was given: they move nothing.")
+    receipts = _counter(
+        "receipts", "Callbacks of providers: what they said that was new, known, or ignored.", "provider", "outcome"
+    )
     dead_letters = _counter("dead_letters", "Dead letters that were kept.", "kind")
     republished = _counter("sweep_republished", "Messages that the sweep published again.")
     publish_refused = _counter("publish_refused", "Messages that the broker did not confirm.", "step")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from types import MappingProxyType
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SettingMissing
 from shared.events import TENANT
+from shared.statuses import Channel, PushService
+
+EVERY_OTHER_TENANT = "*"
 
 
 class Settings(BaseSettings):
@@ -23,11 +28,38 @@ class Settings(BaseSettings):
     amqp_url: SecretStr | None = Field(None, description="RabbitMQ; without it messages stay in the process.")
 
     smtp_url: SecretStr | None = Field(
-        None, description="smtp://user:password@host:587 (STARTTLS when offered), smtps:// for TLS from the start."
+        None,
+        description="smtp://user:password@host:587 (STARTTLS when offered), smtps:// for TLS from the start. Several, "
+        "separated by spaces, share the mails: ?weight=3&name=backup.",
     )
     smtp_connections: int = Field(50, ge=1, le=200, description="Connections to the mail server at most, per process.")
-    sandbox: bool = Field(default=False, description="Keep every mail in the sandbox when SMTP_URL is not set.")
     email_from: str = Field("Carillon <carillon@localhost>", description="The sender of every e-mail.")
+
+    twilio_account_sid: str | None = Field(None, description="The Twilio account, AC...: SMS and WhatsApp.")
+    twilio_auth_token: SecretStr | None = Field(None, description="Its token; the signature of callbacks, too.")
+    twilio_base_url: str = Field("https://api.twilio.com", description="Where Twilio's API is.")
+    twilio_sms_from: str | None = Field(None, description="The sender of SMS: +15551234567, or a service, MG...")
+    twilio_whatsapp_from: str | None = Field(None, description="The sender on WhatsApp: +15551234567, or MG...")
+    fcm_service_account: SecretStr | None = Field(None, description="Firebase's service account: its JSON, or a path.")
+    fcm_base_url: str = Field("https://fcm.googleapis.com", description="Where FCM's HTTP v1 API is.")
+    onesignal_app_id: str | None = Field(None, description="The OneSignal app.")
+    onesignal_api_key: SecretStr | None = Field(None, description="Its API key.")
+    onesignal_base_url: str = Field("https://api.onesignal.com", description="Where OneSignal's API is.")
+    push_providers: str = Field(
+        "*:fcm+onesignal", description="Whose devices a tenant's push messages reach: acme:fcm,*:fcm+onesignal."
+    )
+    telegram_bot_token: SecretStr | None = Field(None, description="The bot that writes on Telegram.")
+    telegram_base_url: str = Field("https://api.telegram.org", description="Where the Bot API is.")
+
+    channels: str = Field(
+        "email,whatsapp,sms,push,telegram,websocket", description="The channels that this installation sends on."
+    )
+    sandbox: bool = Field(
+        default=False, description="Use the sandbox for every provider that is not set, as the embedded default does."
+    )
+    public_url: str | None = Field(
+        None, description="This installation's address from outside: for callbacks and unsubscribing."
+    )
 
     host: str = Field("127.0.0.1", description="The address that HTTP listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that HTTP listens on.")
@@ -45,6 +77,28 @@ class Settings(BaseSettings):
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
+    @field_validator("channels")
+    @classmethod
+    def _known_channels(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",")]
+        unknown = [name for name in names if name not in set(Channel)]
+        if unknown:
+            raise ValueError(f"there is no channel {unknown[0]!r}: {', '.join(Channel)}")
+        return ",".join(names)
+
+    @field_validator("push_providers")
+    @classmethod
+    def _known_push_services(cls, value: str) -> str:
+        said = [pair.strip().partition(":") for pair in value.split(",")]
+        for tenant, _, services in said:
+            if tenant != EVERY_OTHER_TENANT and not re.fullmatch(TENANT, tenant):
+                raise ValueError("must be tenant:fcm, tenant:onesignal or tenant:fcm+onesignal, * for all others")
+            if not set(services.split("+")) <= set(PushService):
+                raise ValueError(f"there is no provider of push messages but {' and '.join(PushService)}")
+        if len({tenant for tenant, _, _ in said}) < len(said):
+            raise ValueError("a tenant occurs once")
+        return value
+
     @field_validator("api_keys")
     @classmethod
     def _pairs(cls, value: SecretStr | None) -> SecretStr | None:
@@ -59,6 +113,14 @@ class Settings(BaseSettings):
                 raise ValueError("a key belongs to one tenant")
             known.add(key)
         return value
+
+    def served(self) -> frozenset[Channel]:
+        """List the channels that this installation sends on."""
+        return _channels(self.channels)
+
+    def push_services(self) -> Mapping[str, frozenset[PushService]]:
+        """Map each tenant to whose devices its push messages reach; `*` stands for all others."""
+        return _push_services(self.push_providers)
 
     def keys(self) -> dict[str, str]:
         """Map each key to its tenant."""
@@ -76,6 +138,18 @@ class Settings(BaseSettings):
         if self.api_open or is_loopback(self.host):
             return True
         raise SettingMissing(f"HOST is {self.host}: set API_KEYS=tenant:key, or API_OPEN=true")
+
+
+@lru_cache(maxsize=10)
+def _channels(names: str) -> frozenset[Channel]:
+    return frozenset(Channel(name) for name in names.split(","))
+
+
+@lru_cache(maxsize=10)
+def _push_services(pairs: str) -> Mapping[str, frozenset[PushService]]:
+    said = [pair.strip().partition(":") for pair in pairs.split(",")]
+    found = {tenant: frozenset(PushService(name) for name in names.split("+")) for tenant, _, names in said}
+    return MappingProxyType(found)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,13 @@ class Channel(StrEnum):
     WEBSOCKET = "websocket"
 
 
+class PushService(StrEnum):
+    """Who carries push messages to devices. A device belongs to the one that gave its token."""
+
+    FCM = "fcm"
+    ONESIGNAL = "onesignal"
+
+
 class NotificationStatus(StrEnum):
     """Where one notification, one event for one user, stands."""
 
@@ -73,7 +80,7 @@ NOTIFICATION_TRANSITIONS: dict[NotificationStatus, frozenset[NotificationStatus]
     N.COMPENSATING: frozenset({N.FAILED, N.CANCELLED, N.SENT}),
     N.FAILED: frozenset({N.PENDING, N.SENT}),
     N.CANCELLED: frozenset(),
-    N.SKIPPED: frozenset(),
+    N.SKIPPED: frozenset({N.SENT}),
     N.EXPIRED: frozenset({N.SENT}),
     N.UNKNOWN: frozenset({N.PENDING, N.SENT}),
 }

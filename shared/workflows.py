@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.saga import OnAmbiguous, Plan
+from shared.options import Options
+from shared.saga import OnAmbiguous, Plan, Strategy
 from shared.statuses import Channel
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Lifetime = Annotated[float, Field(ge=60, le=7 * 86_400)]
 
 
 class Workflow(BaseModel):
     """What an event type means: its category, the channels in their order, and the policy.
 
-    Without channels, every channel of this installation is tried in the order of the enumeration.
+    Without channels, every channel of this installation is tried in the order of the enumeration. With `escalate`,
+    `unless_delivered_within_seconds` gives a channel another time than `escalate_after_seconds`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,19 +26,37 @@ class Workflow(BaseModel):
     category: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] = "general"
     channels: tuple[Channel, ...] = ()
     template: str = "plain"
+    strategy: Strategy = Strategy.FIRST
+    escalate_after_seconds: Seconds | None = None
+    expires_after_seconds: Lifetime | None = None
     retry_seconds: Annotated[tuple[Seconds, ...], Field(max_length=10)] = (2, 4, 8)
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     unless_delivered_within_seconds: dict[Channel, Seconds] = Field(default_factory=dict)
+    options: Options = Options()
+
+    @model_validator(mode="after")
+    def _is_one_strategy(self) -> Self:
+        if (self.escalate_after_seconds is not None) != (self.strategy is Strategy.ESCALATE):
+            raise ValueError("escalate_after_seconds belongs to the strategy escalate, and that to it")
+        if self.unless_delivered_within_seconds and self.strategy is Strategy.ALL:
+            raise ValueError("with the strategy all there is no next channel to fall back to")
+        return self
 
     def plan(self) -> Plan:
         """Pin this workflow for one notification."""
         return Plan(
             category=self.category,
             template=self.template,
+            strategy=self.strategy,
             retry_seconds=self.retry_seconds,
             on_ambiguous=self.on_ambiguous,
-            unless_delivered_within_seconds=self.unless_delivered_within_seconds,
+            unless_delivered_within_seconds=self._acknowledged_within_seconds(),
+            options=self.options.by_channel(),
         )
+
+    def _acknowledged_within_seconds(self) -> dict[Channel, float]:
+        every = dict.fromkeys(Channel, self.escalate_after_seconds) if self.escalate_after_seconds else {}
+        return {**every, **self.unless_delivered_within_seconds}
 
     def wanted(self, preferred: Channel | None) -> tuple[Channel, ...]:
         """List the channels in order; the one that the event prefers is always among them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import unquote
 
 from shared.broker import Broker
 from shared.runtime import Resources
@@ -29,7 +30,7 @@ class Answer:
 
 
 async def call(app: App, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
-    """Call an app as a server does."""
+    """Call an app as a server does; the path is percent-encoded, and may have a query."""
     started: dict[str, Any] = {}
     chunks: list[bytes] = []
     requests = [{"type": "http.request", "body": body, "more_body": False}]
@@ -44,9 +45,11 @@ async def call(app: App, method: str, path: str, body: bytes = b"", headers: dic
             chunks.append(message.get("body", b""))
 
     raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    raw_path, _, query = path.partition("?")
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
-        "raw_path": path.encode(), "root_path": "", "scheme": "http", "query_string": b"", "headers": raw,
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": unquote(raw_path),
+        "raw_path": raw_path.encode(), "root_path": "", "scheme": "http", "query_string": query.encode(),
+        "headers": raw,
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000),
     }  # fmt: skip
     await app(scope, receive, send)

@@ -13,8 +13,10 @@ from shared.statuses import OutcomeKind
 class ScriptedProvider:
     """A provider that answers from a script, then accepts; it remembers what it was asked."""
 
-    def __init__(self, *answers: Outcome | OutcomeKind | Exception, deadline_seconds: float = 5) -> None:
-        self.name, self.deadline_seconds, self.calls_at_once = "scripted", deadline_seconds, 100
+    def __init__(
+        self, *answers: Outcome | OutcomeKind | Exception, deadline_seconds: float = 5, name: str = "scripted"
+    ) -> None:
+        self.name, self.deadline_seconds, self.calls_at_once = name, deadline_seconds, 100
         self.answers = list(answers)
         self.letters: list[Letter] = []
         self.gate: asyncio.Event | None = None

@@ -18,7 +18,7 @@ from shared import outbox
 from shared.broker import Broker, Message, PublishRefused
 from shared.broker.topology import COMPENSATIONS, EVENTS, PARKING_LOT, RESULTS, commands
 from shared.events import Event, EventType, decode
-from shared.outcomes import Provider
+from shared.outcomes import Line, Provider
 from shared.runtime import Resources
 from shared.saga import EventOwed, ResultOwed
 from shared.settings import Settings
@@ -40,6 +40,7 @@ _TURN_CLOCK = (
     """UPDATE deliveries SET due_at = due_at - %(by)s, lease_until = lease_until - %(by)s,
        claimed_at = claimed_at - %(by)s, deadline = deadline - %(by)s""",
     "UPDATE attempts SET next_look_at = next_look_at - %(by)s",
+    "UPDATE users SET updated_at = updated_at - %(by)s",
     "UPDATE breakers SET opened_until = opened_until - %(by)s, probe_until = probe_until - %(by)s",
 )
 
@@ -63,14 +64,26 @@ PATIENCE_SECONDS = 0.5
 
 
 class World:
-    """One process with every step, the messages on their way, and the people that they are for."""
+    """One process with every step, the messages on their way, and the people that they are for.
 
-    def __init__(self, store: Store, *, email: Provider | None = None, websocket: Provider | None = None) -> None:
+    E-mail goes through one provider, or through several lines.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        email: Provider | Sequence[Line] | None = None,
+        websocket: Provider | None = None,
+        **others: Provider,
+    ) -> None:
         self.store = store
         self.broker = RememberingBroker()
         self.email = email or ScriptedProvider()
         self.websocket = websocket
-        settings = Settings(api_keys=None, host="127.0.0.1", intake_backlog_max=100_000)
+        self.others = {Channel(name): provider for name, provider in others.items()}
+        channels = ",".join([Channel.EMAIL, Channel.WEBSOCKET, *self.others])
+        settings = Settings(api_keys=None, host="127.0.0.1", intake_backlog_max=100_000, channels=channels)
         self.resources = Resources(settings=settings, store=store, broker=cast(Broker, self.broker))
         self.handed: dict[str, Message] = {}
         self.parked: list[Message] = []
@@ -99,7 +112,13 @@ class World:
             COMPENSATIONS: self._open(COMPENSATE),
             commands(Channel.EMAIL): self._open(deliver_email),
             commands(Channel.WEBSOCKET): self._open(push_ws),
+            **{commands(channel): self._open_delivery(channel, provider) for channel, provider in self.others.items()},
         }
+
+    def _open_delivery(self, channel: Channel, provider: Provider) -> Frame:
+        return self._open(
+            delivery(f"deliver-{channel}", channel, lambda _: provider, patience_seconds=PATIENCE_SECONDS)
+        )
 
     def _open(self, step: Step) -> Frame:
         return Frame(step.name, step.takes, step.open(self.resources), self.resources)
@@ -111,12 +130,14 @@ class World:
             await self.store.directory.put_workflow(TENANT, "*", workflow)
         return self
 
-    async def post(self, key: str = "order-1", *, user: str = USER, prefers: Channel | None = None) -> UUID:
+    async def post(
+        self, key: str = "order-1", *, user: str = USER, prefers: Channel | None = None, **more: Any
+    ) -> UUID:
         """Post one event with a key, as a client does; its announcement is tried before this returns."""
         data: dict[str, Any] = {"message": "Your order is on its way."}
         if prefers:
             data["preferred_channel"] = prefers.value
-        document = {"event_type": "order_shipped", "user_id": user, "id": key, "data": data}
+        document = {"event_type": "order_shipped", "user_id": user, "id": key, "data": data, **more}
         acceptance = Acceptance(self.resources)
         (answer,) = await acceptance.accept(read({}, json.dumps(document).encode(), tenant=TENANT))
         await acceptance.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from uuid import UUID
 
 from shared.events import Event
@@ -10,20 +11,31 @@ from shared.folding import tell_ends
 from shared.outbox import failed, messages
 from shared.runtime import Resources
 from shared.saga import Compensated, Saga, decide, owed
-from shared.statuses import REACHED, Channel, NotificationStatus
+from shared.statuses import REACHED, Channel, DeliveryStatus, NotificationStatus
 from shared.step import Done
 from shared.store.changes import Change
 from shared.store.sagas import SagaSet
 
 SOURCE = "compensate"
 
-CANNOT_BE_UNDONE: dict[Channel, str] = {
-    Channel.EMAIL: "an e-mail cannot be called back",
-    Channel.WHATSAPP: "a WhatsApp message cannot be called back",
-    Channel.SMS: "a text message cannot be called back",
-    Channel.PUSH: "a push cannot be called back",
-    Channel.TELEGRAM: "a Telegram message cannot be called back",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undoing:
+    """How a message is taken back on a channel: out of the inbox, or not at all, and then why not."""
+
+    cannot: str
+    from_inbox: bool = False
+
+
+UNDOING: dict[Channel, Undoing] = {
+    Channel.EMAIL: Undoing(cannot="an e-mail cannot be called back"),
+    Channel.WHATSAPP: Undoing(cannot="a WhatsApp message cannot be called back"),
+    Channel.SMS: Undoing(cannot="a text message cannot be called back"),
+    Channel.PUSH: Undoing(cannot="a push that a device may have shown cannot be called back"),
+    Channel.TELEGRAM: Undoing(cannot="a Telegram message stays in its chat: it is not deleted from here"),
+    Channel.WEBSOCKET: Undoing(from_inbox=True, cannot="it was not in the inbox any more"),
 }
+NOBODY_KNOWS = "nobody knows whether it was sent, so nothing was called back"
 
 
 async def compensate_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
@@ -32,9 +44,9 @@ async def compensate_set(resources: Resources, events: Sequence[Event]) -> list[
     async with resources.store.sagas.transaction() as sagas:
         changes = await sagas.lock(ids)
         open_ones = [c for c in changes.values() if c.before.status is NotificationStatus.COMPENSATING]
-        retracted = await sagas.retract([c.before.id for c in open_ones if _was_pushed(c.before)])
+        retracted = await sagas.retract([c.before.id for c in open_ones if _is_in_inbox(c.before)])
         for change in open_ones:
-            change.take(decide(change.before, _what_was_undone(change.before, retracted), sagas.now))
+            change.take(decide(change.before, what_was_undone(change.before, retracted), sagas.now))
         await sagas.save(open_ones)
         await sagas.bury("notification", SOURCE, [change.after for change in open_ones])
     resources.metrics.dead_letters.labels("notification").inc(len(open_ones))
@@ -42,18 +54,17 @@ async def compensate_set(resources: Resources, events: Sequence[Event]) -> list[
     return [_answer(changes, sagas, event) for event in events]
 
 
-def _was_pushed(saga: Saga) -> bool:
-    delivery = saga.delivery(Channel.WEBSOCKET)
-    return delivery is not None and delivery.status in REACHED
+def _is_in_inbox(saga: Saga) -> bool:
+    return any(d.status in REACHED and UNDOING[d.channel].from_inbox for d in saga.deliveries)
 
 
-def _what_was_undone(saga: Saga, retracted: set[UUID]) -> Compensated:
+def what_was_undone(saga: Saga, retracted: Set[UUID]) -> Compensated:
+    """Say channel by channel what was taken back, and why the rest was not; `retracted` are those of the inboxes."""
     reached = [delivery.channel for delivery in saga.deliveries if delivery.status in REACHED]
-    taken_back = frozenset({Channel.WEBSOCKET} if saga.id in retracted else ())
-    return Compensated(
-        retracted=taken_back,
-        not_undone={channel: CANNOT_BE_UNDONE[channel] for channel in reached if channel in CANNOT_BE_UNDONE},
-    )
+    taken_back = {channel for channel in reached if UNDOING[channel].from_inbox and saga.id in retracted}
+    doubtful = [delivery.channel for delivery in saga.current() if delivery.status is DeliveryStatus.UNKNOWN]
+    left = {channel: UNDOING[channel].cannot for channel in reached if channel not in taken_back}
+    return Compensated(retracted=frozenset(taken_back), not_undone={**left, **dict.fromkeys(doubtful, NOBODY_KNOWS)})
 
 
 def _answer(changes: Mapping[UUID, Change], sagas: SagaSet, event: Event) -> Done:

@@ -1,4 +1,4 @@
-"""The operator's HTTP face: dead letters."""
+"""The operator's HTTP face: dead letters and suppressions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from functions.console.suppressions import suppression_routes
 from shared import outbox
 from shared.auth import Keys
 from shared.errors import Refused
@@ -31,6 +32,7 @@ class ConsoleApi(ApiWork):
                 Route("/dead-letters", self.list_letters),
                 Route("/dead-letters/{id}", self.get_letter),
                 Route("/dead-letters/{id}/replay", self.replay, methods=["POST"]),
+                *suppression_routes(resources, self._keys),
             ]
         )
 

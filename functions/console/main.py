@@ -1,6 +1,7 @@
-"""Show dead letters, and start them over.
+"""Show dead letters, and start them over; show suppressions, and lift them.
 
-takes   GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters/{id}/replay
+takes   GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters/{id}/replay,
+        GET /suppressions, PUT and DELETE /suppressions/{channel}/{address}
 gives   notification.accepted
 status  failed | unknown -> pending
 """

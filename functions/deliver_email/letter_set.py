@@ -11,13 +11,15 @@ from math import ceil
 import aiosmtplib
 
 from functions.deliver_email import lock_step
-from functions.deliver_email.address import AddressMalformed, check_address
 from functions.deliver_email.answers import Phase, Progress, judge, judge_silence, refuse
+from functions.deliver_email.attachments import AttachmentRefused
 from functions.deliver_email.chunk import Chunk, Ending
 from functions.deliver_email.connection import Connection
 from functions.deliver_email.connections import Connections
 from functions.deliver_email.envelope import Mail
-from functions.deliver_email.mime import Composer, HeaderRefused
+from functions.deliver_email.headers import HeaderRefused
+from functions.deliver_email.mime import Composer
+from shared.addresses import AddressMalformed, check_address
 from shared.outcomes import Letter, Outcome, Tell
 
 CHUNK_BYTES = 131_072  # a chunk with more is not begun; one mail alone may be of any size
@@ -76,6 +78,8 @@ class LetterSet:
             except HeaderRefused as broken:
                 why = f"the {broken} header would hold a line break or a malformed value"
                 refused.append((place, refuse("header refused", why)))
+            except AttachmentRefused as broken:
+                refused.append((place, refuse("attachment refused", str(broken))))
         self._note(refused)
 
     def _hire(self) -> None:
@@ -138,7 +142,7 @@ class LetterSet:
 
     async def _write_one(self, connection: Connection) -> None:
         place = self._line.popleft()
-        mail = self._compose(place)
+        mail = self._composer.compose(self._letters[place])
         outcome = connection.offered.refusal(mail)
         if outcome is None:
             outcome = await lock_step.hand_over(connection, mail, self._composer.envelope_sender, self._seconds_left)
@@ -168,7 +172,7 @@ class LetterSet:
         most = min(most, connection.mails_left)
         while self._line and len(mails) < most and size < CHUNK_BYTES:
             place = self._line.popleft()
-            mail = self._compose(place)
+            mail = self._composer.compose(self._letters[place])
             if refusal := connection.offered.refusal(mail):
                 self._note([(place, refusal)])
                 continue
@@ -176,15 +180,6 @@ class LetterSet:
             mails.append(mail)
             size += len(mail.message)
         return places, mails
-
-    def _compose(self, place: int) -> Mail:
-        letter = self._letters[place]
-        return Mail(
-            recipient=letter.address.encode(),
-            message=self._composer.compose(letter),
-            message_id=self._composer.message_id(letter),
-            is_utf8=not letter.address.isascii(),
-        )
 
     def _settle(self, ended: Sequence[Ending]) -> None:
         """Tell what has ended, and put the rest back in front of the line."""

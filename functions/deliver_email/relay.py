@@ -1,12 +1,14 @@
-"""The mail server that SMTP_URL names, and how to speak to it."""
+"""The mail servers that SMTP_URL names, and how to speak to each."""
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from functions.deliver_email.answers import PROVIDER
 from shared.errors import SettingMissing
 from shared.settings import is_loopback
 
@@ -19,18 +21,24 @@ class Encryption(StrEnum):
     WHEN_OFFERED = "when offered"  # STARTTLS if the server has it
 
 
+MAX_WEIGHT = 100
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_WEIGHT = re.compile(r"[1-9][0-9]{0,2}")
+
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}  # RFC 8314: mail is submitted, not relayed on 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """One mail server."""
+    """One mail server. Of several, each has a name, and a share of the mails by its weight."""
 
     host: str
     port: int
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     encryption: Encryption = Encryption.WHEN_OFFERED
+    name: str = PROVIDER
+    weight: int = 1
 
     @property
     def is_verified(self) -> bool:
@@ -47,8 +55,8 @@ class Relay:
         return context
 
     @classmethod
-    def parse(cls, url: str) -> Relay:
-        """Read smtp://[user:password@]host[:port] or smtps://...; user and password are percent-decoded.
+    def parse(cls, url: str, name: str = PROVIDER) -> Relay:
+        """Read smtp://[user:password@]host[:port][?weight=3&name=backup] or smtps://...; all but host is decoded.
 
         Raises:
             SettingMissing: it is neither. The message never quotes the URL, which may carry the password.
@@ -60,13 +68,36 @@ class Relay:
             raise SettingMissing("SMTP_URL is malformed: smtp://user:password@host:587") from None
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
             raise SettingMissing("SMTP_URL must be smtp://[user:password@]host[:port] or smtps://...")
+        said = {"name": name, "weight": "1", **dict(parse_qsl(parts.query, keep_blank_values=True))}
+        is_weight = _WEIGHT.fullmatch(said["weight"]) and int(said["weight"]) <= MAX_WEIGHT
+        if len(said) > 2 or not is_weight or not _NAME.fullmatch(said["name"]):
+            raise SettingMissing("behind SMTP_URL's ? are weight=1 to 100 and name=a-z, 0-9, -, nothing else")
         return cls(
             host=parts.hostname,
             port=port or DEFAULT_PORTS[parts.scheme],
             user=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
             encryption=_encryption(parts),
+            name=said["name"],
+            weight=int(said["weight"]),
         )
+
+
+def read_relays(urls: str) -> list[Relay]:
+    """Read the mail servers of SMTP_URL, separated by spaces: smtp, smtp-2, smtp-3, unless they say a name.
+
+    Raises:
+        SettingMissing: there is none, one is malformed, or two have one name.
+    """
+    found = [
+        Relay.parse(url, PROVIDER if number == 1 else f"{PROVIDER}-{number}")
+        for number, url in enumerate(urls.split(), 1)
+    ]
+    if not found:
+        raise SettingMissing("SMTP_URL is empty: e-mail needs a mail server, such as smtp://user:password@host:587")
+    if len({relay.name for relay in found}) < len(found):
+        raise SettingMissing("two mail servers in SMTP_URL have one name: their breakers would be one, too")
+    return found
 
 
 def _encryption(parts: SplitResult) -> Encryption:

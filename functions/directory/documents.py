@@ -6,14 +6,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.addresses import Chat, Email, Phone
+from shared.statuses import PushService
+
 Name = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-# One address, never a second recipient and never a header: no space, bracket, comma or control character.
-Email = Annotated[
-    str, StringConstraints(strict=True, max_length=254, pattern=r"^[^\s@<>(),;:\"\\\[\]]+@[^\s@<>(),;:\"\\\[\]]+$")
-]
-Phone = Annotated[str, StringConstraints(strict=True, pattern=r"^\+[1-9][0-9]{6,14}$")]  # E.164
-Chat = Annotated[str, StringConstraints(strict=True, pattern=r"^-?[0-9]{1,20}$")]
 Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+Platform = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]{0,32}$")]
 
 
 class UserDocument(BaseModel):
@@ -26,3 +24,12 @@ class UserDocument(BaseModel):
     phone: Phone | None = Field(default=None, repr=False)
     telegram: Chat | None = Field(default=None, repr=False)
     locale: Locale = "en"
+
+
+class DeviceDocument(BaseModel):
+    """A device as registered: who gave its token, and what it runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: PushService
+    platform: Platform = ""

@@ -142,4 +142,6 @@ def _row(item: Submission) -> NewNotification:
         event_time=item.event_time,
         correlation_id=item.correlation_id,
         traceparent=item.traceparent,
+        expires_at=item.expires_at,
+        collapse_key=item.collapse_key,
     )

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -21,9 +21,10 @@ from shared import cloudevents, strict_json
 from shared.cloudevents import ExternalEvent
 from shared.errors import Refused
 from shared.headers import Headers, lowered, require_media_type, valid_traceparent
+from shared.options import Options
 from shared.problems import FieldsRefused, refused_fields
 from shared.statuses import Channel
-from shared.timestamps import read_timestamp
+from shared.timestamps import read_timestamp, write_timestamp
 
 MAX_SOURCE_BYTES = 512
 """Source and key are indexed together; Postgres refuses index rows beyond 2,704 bytes."""
@@ -39,6 +40,8 @@ _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 )
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_EXTENSIONS = MappingProxyType({"expires_at": "expirytime", "collapse_key": "collapsekey"})
+"""What a plain event says at its top, and a CloudEvent in extension attributes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class Submission:
     correlation_id: str | None
     traceparent: str | None
     body_hash: bytes
+    expires_at: datetime | None = None
+    collapse_key: str | None = None
 
 
 def _identifier(value: object) -> object:
@@ -76,6 +81,13 @@ def _timestamp(value: object) -> object:
     return moment
 
 
+def _expiry(value: object) -> object:
+    moment = _timestamp(value)
+    if isinstance(moment, datetime) and moment <= datetime.now(UTC):
+        raise PydanticCustomError("expired", "It must not be in the past")
+    return moment
+
+
 def _message(value: object) -> object:
     if isinstance(value, str) and value and not value.strip():
         raise PydanticCustomError("blank", "It must not be blank")
@@ -93,6 +105,7 @@ Key = Annotated[str, StringConstraints(max_length=255), BeforeValidator(_identif
 Source = Annotated[str, AfterValidator(_indexable), BeforeValidator(_identifier)]
 EventType = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9._:/-]{1,128}$")]
 Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
+Expiry = Annotated[datetime | None, BeforeValidator(_expiry)]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), BeforeValidator(_message)]
 
 
@@ -116,6 +129,8 @@ class PlainEvent(BaseModel):
     data: Content
     id: Key | None = None
     source: Source | None = None
+    expires_at: Expiry = None
+    collapse_key: Key | None = None
 
 
 def read(headers: Mapping[str, str], body: bytes, *, tenant: str = "default") -> list[Submission | Refused]:
@@ -159,6 +174,8 @@ def plain_event(document: Any, headers: Mapping[str, str], *, tenant: str = "def
         correlation_id=_checked_header(known, "X-Correlation-ID", _CORRELATION_ID),
         traceparent=valid_traceparent(known.get("traceparent")),
         body_hash=_hash(event, document["data"]),
+        expires_at=event.expires_at,
+        collapse_key=event.collapse_key,
     )
 
 
@@ -177,7 +194,8 @@ def cloud_event(event: ExternalEvent, headers: Mapping[str, str] = _NOTHING, *, 
     if user_id is None:
         raise FieldsRefused(422, TITLE, [(user_field, "It is required, unless the event has a subject.")])
     plain = {"event_type": event.type, "user_id": user_id, "data": data, "id": event.id, "source": event.source}
-    checked = _validated(plain, {"event_type": "type", "user_id": user_field})
+    plain |= {ours: event.extensions[theirs] for ours, theirs in _EXTENSIONS.items() if theirs in event.extensions}
+    checked = _validated(plain, {"event_type": "type", "user_id": user_field, **_EXTENSIONS})
     correlation = event.extensions.get("correlationid", "")
     return Submission(
         tenant=tenant,
@@ -192,6 +210,8 @@ def cloud_event(event: ExternalEvent, headers: Mapping[str, str] = _NOTHING, *, 
         or (correlation if _CORRELATION_ID.fullmatch(correlation) else None),
         traceparent=event.traceparent,
         body_hash=_hash(checked, data),
+        expires_at=checked.expires_at,
+        collapse_key=checked.collapse_key,
     )
 
 
@@ -209,10 +229,24 @@ def _validated(document: Any, names: Mapping[str, str] = _NOTHING) -> PlainEvent
     if not isinstance(document, dict):
         raise Refused(422, TITLE, "It must be a JSON object.", field="body")
     try:
-        return PlainEvent.model_validate(document)
+        event = PlainEvent.model_validate(document)
     except ValidationError as broken:
         refused = refused_fields(broken, title=TITLE)
+    else:
+        _check_options(document["data"])
+        return event
     raise FieldsRefused(422, TITLE, [(names.get(name, name), detail) for name, detail in refused.errors])
+
+
+def _check_options(data: Mapping[str, Any]) -> None:
+    """Refuse what a channel could not be told: later there would be nobody to answer to."""
+    try:
+        Options.of_event(data)
+    except ValidationError as broken:
+        refused = refused_fields(broken, title=TITLE)
+    else:
+        return
+    raise FieldsRefused(422, TITLE, [(f"data.options.{name}", detail) for name, detail in refused.errors])
 
 
 def _checked_header(headers: Headers, name: str, pattern: re.Pattern[str]) -> str | None:
@@ -228,7 +262,10 @@ def _hash(event: PlainEvent, data: dict[str, Any]) -> bytes:
     Raises:
         Refused: 413, one event of a batch is larger than one alone may be.
     """
-    canonical = _CANONICAL.encode([event.event_type, event.user_id, data]).encode()
+    parts: list[Any] = [event.event_type, event.user_id, data]
+    if event.expires_at or event.collapse_key:  # the others keep the digest that they had before there were these
+        parts += [write_timestamp(event.expires_at) if event.expires_at else None, event.collapse_key]
+    canonical = _CANONICAL.encode(parts).encode()
     if len(canonical) > strict_json.MAX_BYTES:
         raise Refused(413, "Event too large", f"An event may have {strict_json.MAX_BYTES} bytes at most.", field="data")
     return hashlib.sha256(canonical).digest()

@@ -2,7 +2,8 @@
 
 takes   notification.accepted | delivery.succeeded | delivery.failed | receipt.recorded | notification.due
 gives   delivery.requested | compensation.requested
-status  pending -> queued -> sent | compensating | skipped | expired | unknown
+status  pending -> queued -> sent | delivered | compensating | skipped | expired | unknown
+        sent -> queued | compensating (it came back)
 """
 
 from __future__ import annotations

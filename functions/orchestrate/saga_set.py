@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.channels import SERVED
 from shared.events import Event, EventType
 from shared.folding import owed_after, route, settle, tell_ends
 from shared.outbox import messages
@@ -72,7 +71,7 @@ def _occurrences(resources: Resources, change: Change, event: Event, known: Know
     key = change.before.id
     if event.type is EventType.NOTIFICATION_ACCEPTED:
         facts = known.facts.get(key)
-        return [route(facts, SERVED)] if facts else []
+        return [route(facts, resources.settings.served())] if facts else []
     if event.type in RESULTS:
         attempt = known.attempts.get((key, event.data.token)) if event.data.token else None
         if attempt is None:

@@ -2,7 +2,7 @@
 
 takes   a tick
 gives   notification.accepted | delivery.requested | delivery.succeeded | delivery.failed | compensation.requested
-status  scheduled -> pending; pending | queued -> expired; sent -> queued (not acknowledged in time)
+status  scheduled -> pending; pending | queued -> expired; sent -> queued (not acknowledged in time, or it came back)
 """
 
 from __future__ import annotations

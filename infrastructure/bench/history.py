@@ -94,7 +94,7 @@ async def _live_through(url: str, store: Store, count: int) -> None:
     await put_users(store, count)
     async with (
         child("infrastructure.bench.sink", "{}") as (sink, port),
-        private_instance(DATABASE_URL=url, SMTP_URL=f"smtp://127.0.0.1:{port}") as instance,
+        private_instance(DATABASE_URL=url, SMTP_URL=f"smtp://127.0.0.1:{port}", CHANNELS="email,websocket") as instance,
     ):
         address = urlsplit(instance.url)
         order = Order(

@@ -47,7 +47,7 @@ async def stage(options: Options, settings: Settings, rows: int, say: Say) -> As
         await store.open()
         stack.push_async_callback(store.close)
         await put_users(store, options.users)
-        world = {"DATABASE_URL": database_url, "LOG_LEVEL": settings.log_level}
+        world = {"DATABASE_URL": database_url, "LOG_LEVEL": settings.log_level, "CHANNELS": "email,websocket"}
         if not options.embedded:
             say("RabbitMQ")
             async with _noting(roots, RABBITMQ):

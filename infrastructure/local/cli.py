@@ -103,7 +103,7 @@ def sources(*, services: tuple[str, ...], batch: bool, folder: Path | None) -> N
 
 @main.command()
 def demo() -> None:
-    """Tell the story of five notifications on a private instance; fail unless all of it happened."""
+    """Tell the story of six notifications on a private instance; fail unless all of it happened."""
     from infrastructure.local.demo import demo as run_demo
 
     _run(run_demo(), _settings())

@@ -1,4 +1,4 @@
-"""Tell the story of five notifications against a private instance, and hold it to every word."""
+"""Tell the story of six notifications against a private instance, and hold it to every word."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import aiohttp
 import click
 
 from infrastructure.local.private_instance import private_instance
+from infrastructure.sandbox.behaviours import Behaviour, chat_for, number_for, token_for
 from shared.errors import Permanent
 
 PATIENCE_SECONDS = 60
@@ -22,6 +23,9 @@ PEOPLE = {
     "cy": "cy@example.test",
     "di": "refused+di@example.test",  # a hard bounce
 }
+ELI = {"name": "Eli", "phone": number_for(Behaviour.ACCEPTED), "telegram": chat_for(Behaviour.ACCEPTED)}
+PHONE = token_for(Behaviour.ACCEPTED)
+EVERYWHERE = ("sms", "whatsapp", "telegram", "push")
 
 
 class DemoBroken(Permanent):
@@ -133,12 +137,25 @@ async def replayed(stage: Stage) -> list[str]:
     return [key]
 
 
+async def everywhere(stage: Stage) -> list[str]:
+    """One event goes out by SMS, WhatsApp, Telegram and push at once."""
+    key = await stage.post("alarm_raised", "eli", "Smoke in the kitchen")
+    document = await stage.until(key, "sent")
+    reached = {delivery["channel"]: delivery["status"] for delivery in document["deliveries"]}
+    demand(reached == dict.fromkeys(EVERYWHERE, "sent"), f"the deliveries are {reached}")
+    for channel in EVERYWHERE:
+        seen = await stage.call("GET", f"/sandbox/messages?channel={channel}")
+        demand(any("Smoke in the kitchen" in message["text"] for message in seen), f"nothing came by {channel}")
+    return [key]
+
+
 STORIES: dict[str, Callable[[Stage], Awaitable[list[str]]]] = {
     "1. A mail": mail,
     "2. A WebSocket message, acknowledged": websocket,
     "3. A mail that is retried after 2, 4 and 8 seconds": retried,
     "4. A WebSocket message that nobody acknowledges, so a mail follows": fallback,
     "5. A failure, its dead letter, and the replay": replayed,
+    "6. One event by SMS, WhatsApp, Telegram and push at once": everywhere,
 }
 
 
@@ -151,6 +168,9 @@ async def demo() -> None:
     async with private_instance() as instance, _stage(instance.url) as stage:
         for name, address in PEOPLE.items():
             await stage.call("PUT", f"/users/{name}", {"name": name.capitalize(), "email": address})
+        await stage.call("PUT", "/users/eli", ELI)
+        await stage.call("PUT", f"/users/eli/devices/{PHONE}", {"provider": "fcm", "platform": "android"})
+        await stage.call("PUT", "/workflows/alarm_raised", {"channels": EVERYWHERE, "strategy": "all"})
         within = {"websocket": UNACKNOWLEDGED_SECONDS}
         rule = {"channels": ["websocket", "email"], "unless_delivered_within_seconds": within}
         await stage.call("PUT", "/workflows/door_opened", rule)

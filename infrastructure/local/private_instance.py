@@ -18,8 +18,11 @@ from shared.errors import Transient
 START_SECONDS = 60
 STOP_SECONDS = 20
 READY = "Carillon is ready: "
-FOREIGN = ("DATABASE_URL", "AMQP_URL", "SMTP_URL", "API_KEYS", "HOST", "PORT", "REDIS_URL")
-"""Settings of the caller that would make the instance anything but private."""
+FOREIGN = (
+    *("DATABASE_URL", "AMQP_URL", "REDIS_URL", "API_KEYS", "HOST", "PORT", "PUBLIC_URL", "CHANNELS", "SANDBOX"),
+    *("SMTP_URL", "TWILIO_", "FCM_", "ONESIGNAL_", "PUSH_", "TELEGRAM_"),
+)
+"""Settings of the caller that would make the instance anything but private, by how they begin."""
 
 
 class InstanceNotReady(Transient):
@@ -42,7 +45,7 @@ async def private_instance(*options: str, **settings: str) -> AsyncIterator[Inst
         InstanceNotReady: it did not start; the last lines of its log are in the message.
     """
     folder = make_temporary_directory("carillon-private-")
-    environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     environment |= {"DATA_DIR": str(folder / "data"), "LOG_LEVEL": "WARNING", **settings}
     command = [sys.executable, "-m", "infrastructure.local.cli", "up", "--port", "0", *options]
     log = (folder / "log").open("wb")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from shared.broker.topology import commands
+from shared.statuses import Channel
 
 MAX_PARALLELISM = 1000
 
@@ -72,6 +75,14 @@ class Manifests:
     queue_sources: tuple[QueueSource, ...] = ()
     ping_sources: tuple[PingSource, ...] = ()
     routes: tuple[Route, ...] = ()
+
+    def serving(self, channels: Collection[Channel]) -> Manifests:
+        """Leave out the sources of channels that nothing is sent on, and the functions that only they feed."""
+        unserved = {commands(channel) for channel in Channel if channel not in channels}
+        kept = tuple(source for source in self.queue_sources if source.queue not in unserved)
+        idle = {source.service for source in self.queue_sources} - {source.service for source in kept}
+        services = {name: service for name, service in self.services.items() if name not in idle}
+        return replace(self, services=services, queue_sources=kept)
 
 
 def duration_seconds(text: str) -> float:

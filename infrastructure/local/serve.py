@@ -36,7 +36,7 @@ async def run_sources(
     settings: Settings, addresses: Mapping[str, str], *, batch: bool, folder: Path = manifests.DEFAULT_FOLDER
 ) -> None:
     """Run every source of the manifests against the functions' addresses until told to stop."""
-    known = manifests.read(folder)
+    known = manifests.read(folder).serving(settings.served())
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         broker = open_broker(settings, is_shared=True)

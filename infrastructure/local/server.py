@@ -48,6 +48,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may rest. Whoever stands in front keeps one for up to 60 s: if we close it first, the request
+that is on its way meets nobody.
+"""
+
+
 class _Quiet(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -75,6 +81,7 @@ class HttpServer:
             log_config=None,
             server_header=False,
             proxy_headers=False,  # nobody here asks who called; the wrapper costs every request
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         self._server = _Quiet(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ import aiohttp
 import click
 from pydantic import SecretStr
 
-from infrastructure.local import manifests
+from infrastructure.local import manifests, providers
 from infrastructure.local.demo_data import put_demo_people
 from infrastructure.local.functions import started
 from infrastructure.local.gateway import Gateway
@@ -23,9 +24,9 @@ from infrastructure.local.records import Manifests
 from infrastructure.local.server import HttpServer, StopSignals, listen
 from infrastructure.local.targets import AsgiApp
 from infrastructure.local.workers import SANDBOX, describe, start_workers
-from infrastructure.sandbox.mailbox import Mailbox
 from infrastructure.sandbox.routes import PREFIX as SANDBOX_PREFIX
 from infrastructure.sandbox.routes import sandbox_app
+from infrastructure.sandbox.sandbox import Sandbox
 from shared.auth import Keys
 from shared.errors import SettingMissing
 from shared.settings import Settings
@@ -36,10 +37,16 @@ SAID_AS_LOCALHOST = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})  # noqa: S1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What the functions stand on: settings that are complete now, and the sandbox's mailbox if there is one."""
+    """What the functions stand on: settings that are complete now, and the sandbox if there is one."""
 
     settings: Settings
-    mailbox: Mailbox | None
+    found: Mapping[str, object]
+    sandbox: Sandbox | None
+
+    def environment(self) -> dict[str, str]:
+        """Write what other processes must be told of this world, besides what their environment says already."""
+        known = {"database_url": SecretStr(database_url(self.settings))}
+        return providers.as_environment({**known, **self.found})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,7 @@ async def up(settings: Settings, *, folder: Path = manifests.DEFAULT_FOLDER, sha
         SettingMissing: a setting without which this must not start.
         PortTaken: somebody else listens there.
     """
-    known = manifests.read(folder)
+    known = manifests.read(folder).serving(settings.served())
     settings.api_is_open()
     if (shape.as_processes or shape.workers > 1) and settings.amqp_url is None:
         needs = "--processes needs" if shape.as_processes else "--workers need"
@@ -85,8 +92,8 @@ async def _behind_one_gateway(
 ) -> None:
     compose = partial(_as_processes, batch=shape.batch) if shape.as_processes else _in_one_process
     backends = await compose(world, known, stack)
-    if world.mailbox is not None:
-        backends[SANDBOX] = sandbox_app(world.mailbox, Keys(world.settings))
+    if world.sandbox is not None:
+        backends[SANDBOX] = sandbox_app(world.sandbox.mailbox, world.sandbox.moods, Keys(world.settings))
     server = HttpServer(Gateway((*known.routes, *LOCAL_ROUTES), backends), listener)
     await started(stack, server.start, server.stop)
 
@@ -96,12 +103,12 @@ async def _in_workers(
 ) -> None:
     await migrate(database_url(world.settings))
     sandbox_url = None
-    if world.mailbox is not None:
+    if world.sandbox is not None:
         own = stack.enter_context(listen(LOOPBACK, 0))
-        sandbox = HttpServer(sandbox_app(world.mailbox, Keys(world.settings)), own)
+        sandbox = HttpServer(sandbox_app(world.sandbox.mailbox, world.sandbox.moods, Keys(world.settings)), own)
         await started(stack, sandbox.start, sandbox.stop)
         sandbox_url = f"http://{LOOPBACK}:{sandbox.port}"
-    commands = describe(shape.workers, listener, folder, sandbox_url, **_found(world))
+    commands = describe(shape.workers, listener, folder, sandbox_url, **world.environment())
     await start_workers(commands, stack)
 
 
@@ -109,35 +116,22 @@ Backends = dict[str, AsgiApp]
 
 
 async def _world(settings: Settings, stack: AsyncExitStack) -> World:
-    found: dict[str, SecretStr] = {}
-    mailbox = None
+    providers.require(settings)
+    found: dict[str, object] = {}
+    sandbox = None
     if settings.database_url is None:
         found["database_url"] = SecretStr(_embedded_postgres(settings, stack))
-    if settings.smtp_url is None:
-        mailbox = _sandbox_mailbox(settings)
-        found["smtp_url"] = SecretStr(await _sandbox_smtp(mailbox, stack))
-    return World(settings=settings.model_copy(update=found), mailbox=mailbox)
+    if providers.unmet(settings):
+        sandbox = Sandbox()
+        await started(stack, sandbox.start, sandbox.stop)
+        found |= providers.sandboxed(settings, sandbox)
+    return World(settings=settings.model_copy(update=found), found=found, sandbox=sandbox)
 
 
 def _embedded_postgres(settings: Settings, stack: AsyncExitStack) -> str:
     from infrastructure.local.postgres import EmbeddedPostgres
 
     return stack.enter_context(EmbeddedPostgres(Path(settings.data_dir))).dsn
-
-
-def _sandbox_mailbox(settings: Settings) -> Mailbox:
-    if settings.database_url is not None and not settings.sandbox:
-        raise SettingMissing("SMTP_URL is missing: set it, or SANDBOX=true to keep every mail in the sandbox's inbox")
-    return Mailbox()
-
-
-async def _sandbox_smtp(mailbox: Mailbox, stack: AsyncExitStack) -> str:
-    from infrastructure.sandbox.moods import Moods
-    from infrastructure.sandbox.smtp import SandboxSmtp
-
-    smtp = SandboxSmtp(mailbox, Moods())
-    await started(stack, smtp.start, smtp.stop)
-    return smtp.url
 
 
 async def _in_one_process(world: World, known: Manifests, stack: AsyncExitStack) -> Backends:
@@ -150,17 +144,8 @@ def database_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
-def _found(world: World) -> dict[str, str]:
-    """List what other processes must be told of this world."""
-    assert world.settings.smtp_url is not None
-    return {
-        "DATABASE_URL": database_url(world.settings),
-        "SMTP_URL": world.settings.smtp_url.get_secret_value(),
-    }
-
-
 async def _as_processes(world: World, known: Manifests, stack: AsyncExitStack, *, batch: bool) -> Backends:
-    functions = [carillon(name, "serve", name, port=free_port(), **_found(world)) for name in known.services]
+    functions = [carillon(name, "serve", name, port=free_port(), **world.environment()) for name in known.services]
     supervisor = Supervisor(functions)
     await started(stack, supervisor.start, supervisor.stop)
     addresses = [part for one in functions for part in ("--service", f"{one.name}={one.url}")]
@@ -181,7 +166,7 @@ def _announce(world: World, host: str, port: int) -> None:
     lines = {
         "events": f"POST {url}/events",
         "dead letters": f"{url}/dead-letters",
-        "sandbox inbox": f"{url}{SANDBOX_PREFIX}/messages" if world.mailbox is not None else "off",
+        "sandbox inbox": f"{url}{SANDBOX_PREFIX}/messages" if world.sandbox is not None else "off",
         "broker": "RabbitMQ" if world.settings.amqp_url else "built in: messages stay in this process",
         "API": "open, no key needed" if world.settings.api_is_open() else "needs a key from API_KEYS",
     }

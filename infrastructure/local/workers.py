@@ -65,7 +65,7 @@ async def start_workers(commands: list[Command], stack: AsyncExitStack) -> None:
 
 async def work(settings: Settings, descriptor: int, *, folder: Path, sandbox_url: str | None, part: Part) -> None:
     """Be one of the workers until told to stop."""
-    known = manifests.read(folder)
+    known = manifests.read(folder).serving(settings.served())
     if part is not Part.QUEUES_AND_CLOCK:
         known = replace(known, ping_sources=())
     if part is Part.REQUESTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -92,6 +93,11 @@ class Mailbox:
             if channel in {None, message.channel} and to in {None, message.to}:
                 found.append(message)
         return found
+
+    def take_out(self, message: Received) -> None:
+        """Forget one message, if it is still there: its sender has deleted it. The count stays."""
+        with suppress(ValueError):
+            self._messages.remove(message)
 
     def clear(self) -> None:
         """Forget every message, and the count."""

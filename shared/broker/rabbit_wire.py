@@ -74,6 +74,7 @@ class Wire(AsyncioConnection):
         except Incomplete:
             pass
         finally:
+            self.bytes_received += at  # pika's heartbeat takes a connection for dead on which this stands still
             self._frame_buffer = buffer[at:]
 
     def _hear(self, buffer: bytes, at: int) -> int:

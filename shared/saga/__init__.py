@@ -23,7 +23,7 @@ from shared.saga.owed import (
     next_look,
     owed,
 )
-from shared.saga.state import Decision, Delivery, Entry, OnAmbiguous, Plan, Saga, What
+from shared.saga.state import Decision, Delivery, Entry, OnAmbiguous, Plan, Saga, Strategy, What
 
 __all__ = [
     "AttemptRecorded",
@@ -46,6 +46,7 @@ __all__ = [
     "ResultOwed",
     "Routed",
     "Saga",
+    "Strategy",
     "What",
     "Why",
     "decide",

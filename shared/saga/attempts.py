@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.saga.moves import end_unsent, give_way
-from shared.saga.occurrences import AttemptRecorded
-from shared.saga.state import MAX_TAKEOVERS, Decision, Delivery, Entry, OnAmbiguous, Saga, What
+from shared.saga.moves import end_unsent, give_way, reach, supersede
+from shared.saga.occurrences import AttemptRecorded, Why
+from shared.saga.state import MAX_TAKEOVERS, Decision, Delivery, Entry, OnAmbiguous, Saga, Strategy, What
 from shared.statuses import REACHED, DeliveryStatus, NotificationStatus, OutcomeKind
 
 N, D = NotificationStatus, DeliveryStatus
@@ -27,11 +27,22 @@ Fold = Callable[[Saga, Delivery, AttemptRecorded, datetime], Decision]
 
 
 def on_attempt(saga: Saga, event: AttemptRecorded, now: datetime) -> Decision:
-    """Fold an outcome. A success wins whenever it comes; a failure counts only for the attempt that is under way."""
+    """Fold an outcome, and tell why another provider than the first was asked."""
+    decision = _fold(saga, event, now)
+    if not event.choice or not decision.changed:
+        return decision
+    chosen = Entry(
+        what=What.PROVIDER_CHOSEN, channel=event.channel, why=event.choice, detail={"attempt": event.attempt}
+    )
+    return replace(decision, entries=(chosen, *decision.entries))
+
+
+def _fold(saga: Saga, event: AttemptRecorded, now: datetime) -> Decision:
+    """Fold it: a success wins whenever it comes; a failure counts only for the attempt that is under way."""
     delivery = saga.delivery(event.channel)
     if delivery is None:
         return Decision(saga=saga)
-    if event.outcome is OutcomeKind.ACCEPTED:
+    if event.outcome is OutcomeKind.ACCEPTED and event.undelivered is None:
         return _accepted(saga, delivery, event, now)
     is_current = delivery.status is D.SENDING and delivery.token == event.token and delivery.epoch == event.epoch
     if not is_current or saga.status is not N.QUEUED:
@@ -44,27 +55,33 @@ def _accepted(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datet
         return Decision(saga=saga)
     is_late = delivery.token != event.token or delivery.status is not D.SENDING
     why = "a late success: an earlier attempt had been taken" if is_late else "the provider took it"
-    seconds = saga.plan.unless_delivered_within_seconds.get(event.channel)
-    deadline = now + timedelta(seconds=seconds) if seconds is not None and saga.status is N.QUEUED else None
-    sent = delivery.to(D.SENT, why, outcome=None, due_at=None, deadline=deadline)
-    saga = saga.with_delivery(sent).without_pending("sent on another channel", keep=event.channel)
-    if saga.status is not N.CANCELLED and saga.status is not N.SKIPPED:
-        saga = saga.to(N.SENT, why) if saga.status is not N.DELIVERED else saga
+    sent = delivery.to(D.SENT, why, outcome=None, due_at=None, deadline=None)
+    saga = saga.with_delivery(sent)
+    if saga.plan.strategy is Strategy.FIRST:
+        saga = saga.without_pending("sent on another channel", keep=event.channel)
+    if not saga.is_under_way():
+        saga = reach(_with_deadline(saga, sent, now), why)
     detail = {"attempt": event.attempt, "code": event.code}
     return Decision(saga=saga, entries=(Entry(what=What.SENT, channel=event.channel, why=why, detail=detail),))
+
+
+def _with_deadline(saga: Saga, sent: Delivery, now: datetime) -> Saga:
+    seconds = saga.plan.unless_delivered_within_seconds.get(sent.channel)
+    if seconds is None or saga.status is not N.QUEUED:
+        return saga
+    return saga.with_delivery(sent.but(deadline=now + timedelta(seconds=seconds)))
 
 
 def _transient(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
     if delivery.tries >= saga.plan.max_tries:
         return _failed(saga, delivery, event, f"no success in {delivery.tries} tries: {_said(event)}")
-    wait = saga.plan.retry_seconds[max(delivery.tries - 1, 0)]
+    wait = max(saga.plan.retry_seconds[max(delivery.tries - 1, 0)], _asked(event))
     return _again(saga, delivery, D.RETRYING, _said(event), now + _with_jitter(wait, saga, delivery))
 
 
 def _throttled(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
     scheduled = THROTTLE_SECONDS[min(delivery.deferrals, len(THROTTLE_SECONDS) - 1)]
-    asked = event.retry_after_seconds
-    wait = scheduled if asked is None else min(max(asked, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+    wait = scheduled if event.retry_after_seconds is None else max(_asked(event), SHORTEST_WAIT_SECONDS)
     due_at = now + _with_jitter(wait, saga, delivery)
     has_next = len(saga.plan.steps) > len(saga.current())
     if due_at >= saga.expires_at and has_next:
@@ -78,10 +95,11 @@ def _permanent(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: date
         return _failed(saga, delivery, event, _said(event))
     entry = Entry(what=What.WITHHELD, channel=event.channel, why=event.reason)
     if delivery.takeovers:  # "nobody wanted it" would not be all: somebody called before, and never said how it ended
-        why = f"{event.reason}; an earlier attempt may have been taken"
-        return give_way(saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None)), why, (entry,))
-    saga = saga.with_delivery(delivery.to(D.CANCELLED, event.reason, outcome=None))
-    return give_way(saga, event.reason, (entry,))
+        why, status = f"{event.reason}; an earlier attempt may have been taken", D.UNKNOWN
+    else:
+        why, status = event.reason, D.CANCELLED
+    saga = saga.with_delivery(delivery.to(status, why, outcome=None))
+    return supersede(saga, (entry,)) if event.reason == Why.SUPERSEDED else give_way(saga, why, (entry,))
 
 
 def _ambiguous(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
@@ -96,7 +114,12 @@ def _ambiguous(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: date
     return give_way(saga, why, (entry,)) if may_resend else end_unsent(saga, why, (entry,))
 
 
+def _undelivered(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datetime) -> Decision:
+    return _failed(saga, delivery, event, did_not_arrive(event.undelivered))
+
+
 _FOLDS: dict[OutcomeKind, Fold] = {
+    OutcomeKind.ACCEPTED: _undelivered,
     OutcomeKind.TRANSIENT: _transient,
     OutcomeKind.THROTTLED: _throttled,
     OutcomeKind.PERMANENT: _permanent,
@@ -116,6 +139,16 @@ def _failed(saga: Saga, delivery: Delivery, event: AttemptRecorded, why: str) ->
     saga = saga.with_delivery(delivery.to(D.FAILED, why, outcome=None, due_at=None))
     entry = Entry(what=What.CHANNEL_FAILED, channel=event.channel, why=why, detail={"attempt": event.attempt})
     return give_way(saga, why, (entry,))
+
+
+def did_not_arrive(said: str | None) -> str:
+    """Tell that a provider has reported a failure of what it had taken."""
+    return f"the provider took it, and reported that it did not arrive: {said or 'no reason given'}"
+
+
+def _asked(event: AttemptRecorded) -> float:
+    """Tell how long the provider asked for, also where it failed: a 503 may say when to come back."""
+    return min(event.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS)
 
 
 def _said(event: AttemptRecorded) -> str:

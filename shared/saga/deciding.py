@@ -18,12 +18,12 @@ from shared.saga.occurrences import (
     Compensated,
     Looked,
     Occurrence,
-    Receipt,
     ReceiptRecorded,
     Replayed,
     Routed,
 )
-from shared.saga.state import Decision, Entry, Saga, What
+from shared.saga.receipts import on_receipt
+from shared.saga.state import Decision, Entry, Saga, Strategy, What
 from shared.statuses import REACHED, UNDER_WAY, Channel, DeliveryStatus, NotificationStatus
 
 N, D = NotificationStatus, DeliveryStatus
@@ -40,6 +40,7 @@ def decide(saga: Saga, occurrence: Occurrence, now: datetime) -> Decision:
 def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
     if saga.status is not N.PENDING:
         return Decision(saga=saga)
+    saga = saga.but(expires_at=_expiry(saga, facts))
     if saga.expires_at <= now:
         return expire(saga)
     wanted = facts.wanted
@@ -50,11 +51,28 @@ def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
     saga = saga.but(plan=facts.plan.but(steps=steps, passed=passed))
     if not steps:
         return _nobody_to_reach(saga)
-    why = (
-        "the event prefers this channel" if steps[0] is facts.preferred else "the first usable channel of the workflow"
-    )
-    entry = Entry(what=What.ROUTED, channel=steps[0], why=why, detail={"passed": passed} if passed else {})
-    return Decision(saga=queue(saga, steps[0], why), entries=(entry,))
+    entries = []
+    for channel in steps if saga.plan.strategy is Strategy.ALL else steps[:1]:
+        why = _why(saga.plan.strategy, is_preferred=channel is facts.preferred)
+        saga = queue(saga, channel, why)
+        entries.append(Entry(what=What.ROUTED, channel=channel, why=why, detail={"passed": passed} if passed else {}))
+    return Decision(saga=saga, entries=tuple(entries))
+
+
+def _expiry(saga: Saga, facts: Routed) -> datetime:
+    """Let the workflow's expiry take the place of the default; beside the event's own, the earlier one counts."""
+    if facts.expires_after_seconds is None or saga.epoch:  # a replay brings its own time
+        return saga.expires_at
+    by_workflow = saga.created_at + timedelta(seconds=facts.expires_after_seconds)
+    return min(saga.expires_at, by_workflow) if facts.has_own_expiry else by_workflow
+
+
+def _why(strategy: Strategy, *, is_preferred: bool) -> str:
+    if is_preferred:
+        return "the event prefers this channel"
+    if strategy is Strategy.ALL:
+        return "the workflow asks for every usable channel"
+    return "the first usable channel of the workflow"
 
 
 def _nobody_to_reach(saga: Saga) -> Decision:
@@ -65,31 +83,6 @@ def _nobody_to_reach(saga: Saga) -> Decision:
         return Decision(saga=saga.to(N.SKIPPED, why), entries=(entry,))
     entry = Entry(what=What.GIVING_UP, why=why, detail={"passed": dict(saga.plan.passed)})
     return Decision(saga=saga.to(N.COMPENSATING, why), entries=(entry,))
-
-
-_RANK: dict[Receipt, tuple[DeliveryStatus, What]] = {
-    Receipt.DELIVERED: (D.DELIVERED, What.DELIVERED),
-    Receipt.READ: (D.READ, What.READ),
-}
-_ORDER = (D.SENDING, D.UNKNOWN, D.SENT, D.DELIVERED, D.READ)
-_PROVEN_SENT = frozenset({N.PENDING, N.COMPENSATING, N.FAILED, N.EXPIRED, N.UNKNOWN})
-"""A receipt here is a late success: the provider had it after all, so nobody sends it again."""
-
-
-def _on_receipt(saga: Saga, event: ReceiptRecorded, now: datetime) -> Decision:
-    delivery = saga.delivery(event.channel)
-    if delivery is None or delivery.epoch != event.epoch or event.receipt not in _RANK:
-        return Decision(saga=saga)
-    status, what = _RANK[event.receipt]
-    if delivery.status not in _ORDER or _ORDER.index(delivery.status) >= _ORDER.index(status):
-        return Decision(saga=saga)  # monotone: a late or repeated receipt changes nothing
-    why = event.reason or "the person's client acknowledged it"
-    saga = saga.with_delivery(delivery.to(status, why, outcome=None, deadline=None))
-    if saga.status in (N.QUEUED, N.SENT):
-        saga = saga.without_pending("it was acknowledged on another channel").to(N.DELIVERED, why)
-    elif saga.status in _PROVEN_SENT:
-        saga = saga.without_pending(why).to(N.SENT, why)
-    return Decision(saga=saga, entries=(Entry(what=what, channel=event.channel, why=why),))
 
 
 def _on_looked(saga: Saga, event: Looked, now: datetime) -> Decision:
@@ -153,7 +146,7 @@ def _on_replayed(saga: Saga, event: Replayed, now: datetime) -> Decision:
 _HANDLERS: dict[type, Callable[[Saga, Any, datetime], Decision]] = {
     Routed: _on_routed,
     AttemptRecorded: on_attempt,
-    ReceiptRecorded: _on_receipt,
+    ReceiptRecorded: on_receipt,
     Looked: _on_looked,
     Compensated: _on_compensated,
     Replayed: _on_replayed,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shared.saga.occurrences import Why
 from shared.saga.state import Decision, Delivery, Entry, Saga, What
-from shared.statuses import REACHED, UNDER_WAY, Channel, DeliveryStatus, NotificationStatus
+from shared.statuses import REACHED, Channel, DeliveryStatus, NotificationStatus
 
 N, D = NotificationStatus, DeliveryStatus
+
+ACKNOWLEDGED = frozenset({D.DELIVERED, D.READ})
 
 
 def queue(saga: Saga, channel: Channel, why: str) -> Saga:
@@ -18,29 +21,60 @@ def queue(saga: Saga, channel: Channel, why: str) -> Saga:
 
 def give_way(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
     """Go on to the next channel of the plan; where there is none, end as the deliveries have ended."""
+    rest = unused(saga)
+    if saga.is_under_way() or not rest:
+        return end_unsent(saga, why, entries)
+    entry = Entry(what=What.ROUTED, channel=rest[0], why=f"next channel: {why}")
+    return Decision(saga=queue(saga, rest[0], why), entries=(*entries, entry))
+
+
+def unused(saga: Saga) -> list[Channel]:
+    """List the channels of the plan that were not asked yet, in order."""
     used = {delivery.channel for delivery in saga.current()}
-    rest = [channel for channel in saga.plan.steps if channel not in used]
-    if rest:
-        entry = Entry(what=What.ROUTED, channel=rest[0], why=f"next channel: {why}")
-        return Decision(saga=queue(saga, rest[0], why), entries=(*entries, entry))
-    if any(delivery.status in UNDER_WAY for delivery in saga.current()):
-        return Decision(saga=saga, entries=entries)
-    return end_unsent(saga, why, entries)
+    return [channel for channel in saga.plan.steps if channel not in used]
 
 
 def end_unsent(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
-    """End without another try: sent if any channel was, else unknown, unwanted, or given up."""
+    """End without another try, unless another channel is still under way.
+
+    It ends as sent if any channel was, else unknown, unwanted, or given up.
+    """
+    if saga.is_under_way():
+        return Decision(saga=saga, entries=entries)
+    if has_reached(saga):
+        return Decision(saga=reach(saga, why), entries=entries)
+    status, what = _end_of(saga)
+    return Decision(saga=saga.to(status, why), entries=(*entries, Entry(what=what, why=why)))
+
+
+def _end_of(saga: Saga) -> tuple[NotificationStatus, What]:
     statuses = {delivery.status for delivery in saga.current()}
-    if statuses & REACHED:
-        return Decision(saga=saga.to(N.SENT, why), entries=entries)
     if D.UNKNOWN in statuses:
-        end = Entry(what=What.UNKNOWN, why=why)
-        return Decision(saga=saga.to(N.UNKNOWN, why), entries=(*entries, end))
-    if statuses == {D.CANCELLED}:
-        end = Entry(what=What.SKIPPED, why=why)
-        return Decision(saga=saga.to(N.SKIPPED, why), entries=(*entries, end))
-    end = Entry(what=What.GIVING_UP, why=why)
-    return Decision(saga=saga.to(N.COMPENSATING, why), entries=(*entries, end))
+        return N.UNKNOWN, What.UNKNOWN
+    if statuses == {D.CANCELLED} or any(delivery.reason == Why.SUPERSEDED for delivery in saga.current()):
+        return N.SKIPPED, What.SKIPPED
+    return N.COMPENSATING, What.GIVING_UP
+
+
+def has_reached(saga: Saga) -> bool:
+    """Tell whether a provider has it: on any channel, and in any epoch, for a late success counts as well."""
+    return any(delivery.status in REACHED for delivery in saga.deliveries)
+
+
+def reach(saga: Saga, why: str) -> Saga:
+    """Note that a provider has it, or that somebody has acknowledged it."""
+    if saga.status in (N.DELIVERED, N.CANCELLED):
+        return saga
+    is_acknowledged = any(delivery.status in ACKNOWLEDGED for delivery in saga.deliveries)
+    return saga.to(N.DELIVERED if is_acknowledged and saga.status in (N.QUEUED, N.SENT) else N.SENT, why)
+
+
+def supersede(saga: Saga, entries: tuple[Entry, ...]) -> Decision:
+    """End what a newer notification has replaced. A call under way is waited for: what it says may be a success."""
+    for delivery in saga.current():
+        if delivery.status in (D.QUEUED, D.RETRYING, D.DEFERRED):
+            saga = saga.with_delivery(delivery.to(D.CANCELLED, Why.SUPERSEDED.value, due_at=None))
+    return end_unsent(saga, Why.SUPERSEDED.value, entries)
 
 
 def expire(saga: Saga) -> Decision:
@@ -48,8 +82,7 @@ def expire(saga: Saga) -> Decision:
     why = "it expired before a provider took it"
     saga = saga.without_pending(why)
     entry = Entry(what=What.EXPIRED, why=why)
-    statuses = {delivery.status for delivery in saga.current()}
-    if statuses & REACHED or D.UNKNOWN in statuses:
+    if has_reached(saga) or any(delivery.status is D.UNKNOWN for delivery in saga.current()):
         return end_unsent(saga, why, (entry,))
     return Decision(saga=saga.to(N.EXPIRED, why), entries=(entry,))
 

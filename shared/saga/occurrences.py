@@ -19,6 +19,7 @@ class Why(StrEnum):
     NO_ADDRESS = "the user has no address for this channel"
     OPTED_OUT = "the user does not want this category here"
     SUPPRESSED = "the address is suppressed"
+    SUPERSEDED = "a newer notification has taken its place"
 
 
 BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
@@ -27,17 +28,26 @@ BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
-    """The facts for choosing the channels: every channel of the workflow in order, with why it cannot be used."""
+    """The facts for choosing the channels: every channel of the workflow in order, with why it cannot be used.
+
+    `expires_after_seconds` is the workflow's word, `has_own_expiry` says that the event has one, too.
+    """
 
     plan: Plan
     wanted: tuple[Channel, ...]
     obstacles: Mapping[Channel, Why] = field(default_factory=dict)
     preferred: Channel | None = None
+    expires_after_seconds: float | None = None
+    has_own_expiry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecorded:
-    """An attempt's row, as the claim's token finds it."""
+    """An attempt's row, as the claim's token finds it.
+
+    `choice` says why it went to another provider than the first. `undelivered` is what the provider reported if it
+    took the message and could not deliver it: with it, a success is none.
+    """
 
     channel: Channel
     epoch: int
@@ -48,6 +58,8 @@ class AttemptRecorded:
     reason: str = ""
     retry_after_seconds: float | None = None
     withheld: bool = False
+    choice: str = ""
+    undelivered: str | None = None
 
 
 class Receipt(StrEnum):

@@ -31,6 +31,14 @@ class OnAmbiguous(StrEnum):
     HOLD = "hold"  # never twice: it ends unknown, for a person to decide
 
 
+class Strategy(StrEnum):
+    """How the channels of a notification follow each other."""
+
+    FIRST = "first"  # one after the other, until one is sent
+    ALL = "all"  # every one at once, and none for another
+    ESCALATE = "escalate"  # one after the other, until somebody acknowledges
+
+
 class Record:
     """A frozen record that is copied often, with few changes.
 
@@ -52,16 +60,19 @@ class Record:
 class Plan(Record):
     """The workflow as it was when the notification was routed, pinned for its whole life.
 
-    `steps` are the channels that can be used, in order; `passed` says why the others cannot.
+    `steps` are the channels that can be used, in order; `passed` says why the others cannot. `options` are those of
+    the workflow, by channel (`shared/options.py`).
     """
 
     category: str = "general"
     template: str = "plain"
     steps: tuple[Channel, ...] = ()
+    strategy: Strategy = Strategy.FIRST
     passed: Mapping[str, str] = field(default_factory=dict)
     retry_seconds: tuple[float, ...] = (2, 4, 8)
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     unless_delivered_within_seconds: Mapping[Channel, float] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def max_tries(self) -> int:
@@ -146,6 +157,10 @@ class Saga(Record):
         """List the deliveries of this epoch."""
         return [delivery for delivery in self.deliveries if delivery.epoch == self.epoch]
 
+    def is_under_way(self) -> bool:
+        """Tell whether any delivery of this epoch will still change by itself."""
+        return any(delivery.status in UNDER_WAY for delivery in self.current())
+
     def with_delivery(self, changed: Delivery) -> Saga:
         """Put a delivery in the place of its channel's former one."""
         return self.but(deliveries=self.deliveries_with(changed))
@@ -168,6 +183,7 @@ class What(StrEnum):
 
     ACCEPTED = "accepted"
     ROUTED = "routed"
+    PROVIDER_CHOSEN = "provider_chosen"  # not the one that comes first
     SENT = "sent"
     DELIVERED = "delivered"
     READ = "read"

@@ -41,9 +41,11 @@ class Gatekeeper:
         breaker = await self._state(tenant)
         if breaker.state is BreakerState.CLOSED:
             return OPEN_GATE
-        if breaker.wait_seconds <= 0 and await self._breakers.try_probe(tenant, self._provider, token):
-            self._cache.pop(tenant, None)
-            return Gate(probe=token)
+        if breaker.wait_seconds <= 0:
+            is_probe = await self._breakers.try_probe(tenant, self._provider, token)
+            self._cache.pop(tenant, None)  # whoever the probe is: the next to ask need not try for it again
+            if is_probe:
+                return Gate(probe=token)
         wait = PROBE_WAIT_SECONDS if breaker.state is BreakerState.HALF_OPEN else breaker.wait_seconds
         return Gate(wait_seconds=max(wait, PROBE_WAIT_SECONDS))
 

@@ -10,11 +10,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from shared.events import EventType
-from shared.outcomes import Provider
+from shared.outcomes import Line, Provider
 from shared.runtime import Resources
 from shared.statuses import Channel
 from shared.step.answers import Work
 from shared.step.delivering import Delivering
+from shared.step.lines import open_lines
 from shared.step.sets import HandleSet, SetWork
 from shared.store.claims import LEASE_SECONDS
 
@@ -63,18 +64,23 @@ def over_sets(name: str, takes: set[EventType], handle: HandleSet) -> Step:
 def delivery(
     name: str,
     channel: Channel,
-    provider: Callable[[Resources], Provider],
+    providers: Callable[[Resources], Provider | Sequence[Line]],
     *,
     patience_seconds: float = LEASE_SECONDS,
 ) -> Step:
     """Define a deliver step: everything but the call to the provider is the frame's.
 
+    `providers` makes one, or several with their weights; the frame chooses among them (`shared/step/choosing.py`).
     For `patience_seconds`, within its lease, it waits for a database that is away when an outcome is to be recorded.
     """
     return Step(
         name=name,
         takes=frozenset({EventType.DELIVERY_REQUESTED}),
         open=lambda resources: Delivering(
-            name, channel, provider(resources), resources, patience_seconds=patience_seconds
+            name,
+            channel,
+            open_lines(providers(resources), resources.store.breakers),
+            resources,
+            patience_seconds=patience_seconds,
         ),
     )

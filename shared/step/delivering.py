@@ -9,18 +9,16 @@ from shared.coalesce import Coalescer
 from shared.errors import Garbage
 from shared.events import Event
 from shared.logs import STEP
-from shared.outcomes import Provider
 from shared.runtime import Resources
 from shared.statuses import Channel
 from shared.step.answers import Conclude
-from shared.step.breaking import Gatekeeper
-from shared.step.delivery import Delivery, Means
+from shared.step.attempting import Means
+from shared.step.choosing import Choosing
+from shared.step.delivery import Delivery
+from shared.step.lines import OpenLine
 from shared.step.recording import LARGEST_SET, Counts, Recording
 from shared.step.trying import Try
-from shared.step.window import Window
 from shared.store.claims import LEASE_SECONDS, Claim, Command
-
-FEWEST_CALLS = 40
 
 
 class Delivering:
@@ -30,7 +28,7 @@ class Delivering:
         self,
         name: str,
         channel: Channel,
-        provider: Provider,
+        lines: Sequence[OpenLine],
         resources: Resources,
         *,
         patience_seconds: float = LEASE_SECONDS,
@@ -39,15 +37,12 @@ class Delivering:
         self._channel = channel
         self._claims = resources.store.claims
         self._size = resources.metrics.set_size.labels(name)
+        self._lines = lines
         self._means = Means(
             channel=channel,
-            provider=provider,
+            choosing=Choosing(lines),
             claims=self._claims,
             metrics=resources.metrics,
-            gate=Gatekeeper(resources.store.breakers, provider.name),
-            window=Window(
-                FEWEST_CALLS, provider.calls_at_once, short_seconds=LEASE_SECONDS / 12, long_seconds=LEASE_SECONDS / 6
-            ),
             claiming=Coalescer[Command, Claim](self._claim, max_size=LARGEST_SET),
             recording=Recording(self._claims, channel, patience_seconds),
             counts=Counts(resources.metrics, channel),
@@ -62,11 +57,12 @@ class Delivering:
         await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Let the provider go, when every outcome is recorded."""
+        """Let the providers go, when every outcome is recorded."""
         if self._running:
             await asyncio.wait(self._running)
         await self._means.recording.close()
-        await self._means.provider.close()
+        for line in self._lines:
+            await line.provider.close()
 
     async def _claim(self, commands: Sequence[Command]) -> Sequence[Claim | Exception]:
         STEP.set(self._name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from shared import outbox
@@ -11,11 +14,15 @@ from shared.broker.topology import delay_for
 from shared.errors import Garbage
 from shared.events import Event
 from shared.ids import delivery_key
-from shared.outcomes import Letter, Outcome
+from shared.outcomes import DEFAULT_CATEGORY, Letter, Outcome
 from shared.saga import CommandOwed, LookOwed, ResultOwed
 from shared.statuses import Channel, OutcomeKind
 from shared.step.answers import Done
 from shared.store.claims import Claim, Command, Recorded, Verdict
+from shared.store.consequences import have_consequences
+from shared.store.devices import read_address
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 LONGEST_HOLD_SECONDS = 1.0
 """A command that is early by no more is kept in hand: without a claim, and without anybody's turn."""
@@ -30,13 +37,17 @@ class Early:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A command in hand, at its place in the set that it came with."""
+    """A command in hand, at its place in the set that it came with.
+
+    `choice` says why it goes to a provider that is not its first.
+    """
 
     step: str
     place: int
     event: Event
     command: Command
     channel: Channel
+    choice: str = ""
 
     @property
     def about(self) -> outbox.About:
@@ -94,12 +105,14 @@ class Held:
     def letter(self) -> Letter:
         """Write what the adapter gets."""
         claim, command, content = self.claim, self.attempt.command, self.claim.content
+        is_push = self.attempt.channel is Channel.PUSH and claim.address
         return Letter(
             notification_id=command.notification_id,
             tenant=claim.tenant,
             user_id=claim.user_id,
             channel=self.attempt.channel,
-            address=claim.address or "",
+            address="" if is_push else claim.address or "",
+            devices=read_address(claim.address) if is_push and claim.address else (),
             subject=content.get("subject", ""),
             text=content.get("text", ""),
             html=content.get("html"),
@@ -107,6 +120,11 @@ class Held:
             attempt=command.attempt,
             epoch=command.epoch,
             event_type=content.get("event_type", ""),
+            category=content.get("category", DEFAULT_CATEGORY),
+            options=content.get("options", NO_OPTIONS),
+            expires_in_seconds=claim.expires_in_seconds,
+            collapse_key=claim.collapse_key,
+            in_doubt_for_seconds=claim.in_doubt_for_seconds,
         )
 
     def recorded(self, outcome: Outcome, took_seconds: float) -> Recorded:
@@ -118,7 +136,8 @@ class Held:
             outcome=outcome,
             took_seconds=took_seconds,
             withheld=self.claim.withheld is not None,
-            address=self.claim.address if outcome.suppress else None,
+            user_id=self.claim.user_id,
+            address=self.claim.address if have_consequences(outcome) else None,
         )
 
     def concluded(self, outcome: Outcome) -> Done:

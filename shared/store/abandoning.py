@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shared.saga import Delivery
 from shared.statuses import DeliveryStatus
 from shared.store.changes import Change
+from shared.store.columns import Texts, Uuids, transposed
 from shared.store.database import Connection
 
 _ABANDON = """
@@ -35,4 +36,4 @@ async def abandon(connection: Connection, changes: Sequence[Change]) -> None:
     """Record as ambiguous what sagas give up waiting for; their deliveries are locked, and not yet written."""
     rows = [(change.before.id, delivery.channel.value) for change in changes for delivery in given_up(change)]
     if rows:
-        await connection.execute(_ABANDON, [list(column) for column in zip(*sorted(rows), strict=True)])
+        await connection.execute(_ABANDON, transposed((Uuids, Texts), sorted(rows)))

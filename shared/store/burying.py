@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import uuid5
 
 from shared.saga import Saga
+from shared.store.columns import Integers, Texts, Uuids
 from shared.store.database import Connection
 
 _BURY_NOTIFICATIONS = """
@@ -20,13 +20,13 @@ async def bury(connection: Connection, kind: str, step: str, sagas: Sequence[Sag
     """Keep sagas as dead letters, inside the transaction that ends them."""
     if not sagas:
         return
-    columns: list[list[Any]] = [
-        [uuid5(saga.id, f"dead letter\x1f{saga.epoch}") for saga in sagas],
-        [saga.tenant for saga in sagas],
-        [kind for _ in sagas],
-        [saga.id for saga in sagas],
-        [saga.epoch for saga in sagas],
-        [step for _ in sagas],
-        [saga.reason for saga in sagas],
+    columns = [
+        Uuids([uuid5(saga.id, f"dead letter\x1f{saga.epoch}") for saga in sagas]),
+        Texts([saga.tenant for saga in sagas]),
+        Texts([kind for _ in sagas]),
+        Uuids([saga.id for saga in sagas]),
+        Integers([saga.epoch for saga in sagas]),
+        Texts([step for _ in sagas]),
+        Texts([saga.reason for saga in sagas]),
     ]
     await connection.execute(_BURY_NOTIFICATIONS, columns)

@@ -6,11 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from shared.saga import Decision, Delivery, Entry, Saga
 from shared.statuses import Channel, NotificationStatus
 from shared.store import plans
+from shared.store.columns import (
+    JSON_NULL,
+    Column,
+    Documents,
+    Integers,
+    Smallints,
+    Texts,
+    Times,
+    Uuids,
+    transposed,
+)
 
 
 @dataclass(slots=True)
@@ -39,7 +48,13 @@ class Change:
         return [d.channel for d in self.after.deliveries if (d.channel, d.epoch) not in stored]
 
 
-def delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[list[Any]]:
+_OF_DELIVERY = (
+    *(Uuids, Texts, Texts, Texts, Smallints, Integers, Integers, Integers, Integers, Integers),
+    *(Times, Times, Texts, Times, Documents, Texts),
+)
+
+
+def delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[Column]:
     """Turn deliveries into the columns of one statement."""
     rows = [
         (
@@ -57,17 +72,17 @@ def delivery_columns(deliveries: Sequence[tuple[Change, Delivery]]) -> list[list
             d.lease_until,
             d.outcome.value if d.outcome else None,
             d.deadline,
-            Jsonb(change.contents.get(d.channel)),
+            change.contents.get(d.channel, JSON_NULL),
             d.reason,
         )
         for change, d in deliveries
     ]
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(16)]
+    return transposed(_OF_DELIVERY, rows)
 
 
-def plan_of(change: Change) -> Jsonb | None:
+def plan_of(change: Change) -> dict[str, Any] | None:
     """Write the plan where it is new."""
-    return Jsonb(plans.to_json(change.after.plan)) if change.after.plan is not change.before.plan else None
+    return plans.to_json(change.after.plan) if change.after.plan is not change.before.plan else None
 
 
 def line_of(entry: Entry) -> dict[str, Any]:

@@ -5,9 +5,11 @@ Sets are sorted by id before they come here: two sets that meet wait for each ot
 
 from __future__ import annotations
 
+from shared.saga.occurrences import Why
 from shared.saga.owed import FIRST_LOOK_SECONDS
 from shared.saga.state import MAX_TAKEOVERS
 from shared.statuses import Channel
+from shared.store import devices
 
 LEASE_SECONDS = 60
 
@@ -17,7 +19,7 @@ ADDRESS = {
     Channel.WHATSAPP: "u.phone",
     Channel.TELEGRAM: "u.telegram",
     Channel.WEBSOCKET: "u.id",
-    Channel.PUSH: "NULL::text",
+    Channel.PUSH: devices.ADDRESS,
 }
 """Where a channel's address stands in the row of a user."""
 
@@ -34,11 +36,21 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
            WHEN EXISTS (SELECT FROM preferences p WHERE p.tenant = j.tenant AND p.user_id = j.user_id
                         AND p.category IN (COALESCE(j.plan->>'category', 'general'), '*') AND p.channel = j.channel
                         AND NOT p.enabled) THEN 'the user does not want this category here'
+           WHEN j.collapse_key IS NOT NULL AND EXISTS (
+               SELECT FROM notifications m WHERE m.tenant = j.tenant AND m.user_id = j.user_id
+               AND m.collapse_key = j.collapse_key AND m.created_at > j.created_at) THEN '{superseded}'
            WHEN EXISTS (SELECT FROM suppressions s WHERE s.tenant = j.tenant AND s.channel = j.channel
                         AND s.address = {address}) THEN 'the address is suppressed'
        END,
        EXTRACT(EPOCH FROM j.due_at - clock_timestamp())::float8, j.traceparent,
-       EXTRACT(EPOCH FROM clock_timestamp() - j.created_at)::float8, j.wanted_attempt, j.wanted_epoch
+       EXTRACT(EPOCH FROM clock_timestamp() - j.created_at)::float8,
+       EXTRACT(EPOCH FROM j.expires_at - clock_timestamp())::float8, j.collapse_key,
+       CASE WHEN j.attempt > 1 OR j.takeovers > 0 OR j.abandoned_at IS NOT NULL THEN (
+           SELECT EXTRACT(EPOCH FROM clock_timestamp() - LEAST(min(a.started_at), j.abandoned_at))::float8
+           FROM attempts a
+           WHERE a.notification_id = j.notification_id AND a.channel = j.channel AND a.epoch = j.epoch
+             AND a.outcome = 'ambiguous') END,
+       j.wanted_attempt, j.wanted_epoch
 FROM judged j LEFT JOIN users u ON u.tenant = j.tenant AND u.id = j.user_id
 """
 _TAKE = f"""{_WANTED}, judged AS (
@@ -50,8 +62,9 @@ _TAKE = f"""{_WANTED}, judged AS (
       AND d.status IN ('queued', 'retrying', 'deferred') AND (d.due_at IS NULL OR d.due_at <= clock_timestamp())
       AND n.status = 'queued' AND n.expires_at > clock_timestamp()
     RETURNING d.notification_id, 'claimed' AS verdict, d.token AS handed, d.outcome, d.tenant, d.content, d.due_at,
-              d.channel, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
-              n.user_id, n.plan, n.traceparent, n.created_at
+              d.channel, d.attempt, d.epoch, d.takeovers, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
+              n.user_id, n.plan, n.traceparent, n.created_at, n.expires_at, n.collapse_key,
+              NULL::timestamptz AS abandoned_at
 ){_ANSWER}"""  # noqa: S608 - constants of ours
 """Claims what nothing speaks against, which is nearly all. Whatever it leaves out, `JUDGE` explains."""
 
@@ -62,7 +75,7 @@ _JUDGE = f"""{_WANTED}, locked AS (
     FROM wanted w JOIN deliveries d ON d.notification_id = w.id AND d.channel = w.channel
     ORDER BY d.notification_id FOR UPDATE OF d
 ), verdicts AS (
-    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.plan,
+    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.plan, n.expires_at, n.collapse_key,
         CASE
             WHEN l.epoch <> l.wanted_epoch OR l.attempt <> l.wanted_attempt THEN 'stale'
             WHEN l.status = 'sending' AND l.outcome IS NOT NULL THEN 'recorded'
@@ -97,19 +110,28 @@ _JUDGE = f"""{_WANTED}, locked AS (
     WHERE j.verdict IN ('claimed', 'takeover', 'lost')
       AND d.notification_id = j.notification_id AND d.channel = j.channel
 ), judged AS (
-    SELECT v.*, CASE WHEN v.verdict IN ('claimed', 'takeover') THEN v.given ELSE v.held END AS handed FROM verdicts v
+    SELECT v.*, CASE WHEN v.verdict IN ('claimed', 'takeover') THEN v.given ELSE v.held END AS handed,
+           CASE WHEN v.verdict IN ('takeover', 'lost') THEN v.claimed_at END AS abandoned_at
+    FROM verdicts v
 ){_ANSWER}"""  # noqa: S608 - constants of ours
 
-TAKE = {channel: _TAKE.format(address=column) for channel, column in ADDRESS.items()}
-JUDGE = {channel: _JUDGE.format(address=column) for channel, column in ADDRESS.items()}
+
+def _for(statement: str, address: str) -> str:
+    """Write a statement for a channel; short, for psycopg forgets how to read what has more than 4,096 characters."""
+    written = statement.format(address=address, superseded=Why.SUPERSEDED)
+    return "\n".join(line.strip() for line in written.splitlines())
+
+
+TAKE = {channel: _for(_TAKE, column) for channel, column in ADDRESS.items()}
+JUDGE = {channel: _for(_JUDGE, column) for channel, column in ADDRESS.items()}
 
 RECORD = f"""
 WITH said AS MATERIALIZED (
     SELECT s.*, %b::text AS channel
     FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::text[], %b::bool[], %b::text[],
-                         %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[])
+                         %b::text[], %b::text[], %b::text[], %b::float8[], %b::text[], %b::float8[])
         AS s(id, token, tenant, epoch, attempt, outcome, withheld, code, reason, provider, provider_message_id,
-             retry_after_seconds, took_seconds)
+             retry_after_seconds, choice, took_seconds)
 ), marked AS (
     UPDATE deliveries d SET outcome = s.outcome, lease_until = NULL, updated_at = clock_timestamp()
     FROM said s
@@ -120,9 +142,9 @@ WITH said AS MATERIALIZED (
     SELECT count(*) < (SELECT count(*) FROM said) AS some_are_late FROM marked
 )
 INSERT INTO attempts AS a (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, withheld, code,
-                           reason, provider, provider_message_id, retry_after_seconds, started_at, next_look_at)
+                           reason, provider, provider_message_id, retry_after_seconds, choice, started_at, next_look_at)
 SELECT s.id, s.token, s.tenant, s.channel, s.epoch, s.attempt, s.outcome, s.outcome = 'ambiguous', s.withheld, s.code,
-       s.reason, s.provider, s.provider_message_id, s.retry_after_seconds,
+       s.reason, s.provider, s.provider_message_id, s.retry_after_seconds, s.choice,
        clock_timestamp() - s.took_seconds * interval '1 second',
        CASE WHEN s.outcome = 'accepted' AND (SELECT some_are_late FROM counted)
                  AND s.token <> ALL (ARRAY(SELECT token FROM marked))
@@ -132,8 +154,8 @@ WHERE (SELECT some_are_late FROM counted) IS NOT NULL  -- so deliveries are lock
 ON CONFLICT (notification_id, token) DO UPDATE
 SET outcome = EXCLUDED.outcome, withheld = EXCLUDED.withheld, code = EXCLUDED.code, reason = EXCLUDED.reason,
     provider = EXCLUDED.provider, provider_message_id = EXCLUDED.provider_message_id,
-    retry_after_seconds = EXCLUDED.retry_after_seconds, next_look_at = EXCLUDED.next_look_at,
-    ended_at = clock_timestamp()
+    retry_after_seconds = EXCLUDED.retry_after_seconds, choice = EXCLUDED.choice,
+    next_look_at = EXCLUDED.next_look_at, ended_at = clock_timestamp()
 WHERE a.outcome = 'ambiguous'
 """  # noqa: S608 - constants of ours
 """Keeps outcomes. A success that marks no delivery is late: it gets the time at which the sweep announces it."""
@@ -163,3 +185,7 @@ INSERT INTO timeline (notification_id, entries) SELECT notification_id, %b FROM 
 SUPPRESS = """
 INSERT INTO suppressions (tenant, channel, address, reason) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+MOVE_CHAT = """
+UPDATE users SET telegram = %s, updated_at = clock_timestamp() WHERE tenant = %s AND id = %s AND telegram = %s
+"""
+"""Compare and set: an address that the person has changed meanwhile stays."""

@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from shared.errors import Transient
-from shared.outcomes import Outcome
 from shared.statuses import Channel
-from shared.store.claim_sql import ADDRESS, GIVE_BACK, JUDGE, LEASE_SECONDS, POSTPONE, RECORD, SUPPRESS, TAKE
+from shared.store.claim_sql import ADDRESS, GIVE_BACK, JUDGE, LEASE_SECONDS, POSTPONE, RECORD, TAKE
+from shared.store.columns import Booleans, Column, Floats, Integers, Texts, Uuids, transposed
+from shared.store.consequences import draw, have_consequences
 from shared.store.database import Database
+from shared.store.recorded import Command, Recorded
 
 __all__ = ["ADDRESS", "LEASE_SECONDS", "Claim", "Claims", "Command", "Recorded", "Verdict"]
 
@@ -31,18 +33,12 @@ class Verdict(StrEnum):
     MISSING = "missing"  # there is no such delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """The attempt that a command asks for."""
-
-    notification_id: UUID
-    attempt: int
-    epoch: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The answer to one command. `remaining_seconds` is until it is due; `withheld` why it must not be sent."""
+    """The answer to one command. `remaining_seconds` is until it is due; `withheld` why it must not be sent.
+
+    `in_doubt_for_seconds` is the age of the first attempt of this epoch of which nobody knows whether it was taken.
+    """
 
     verdict: Verdict
     token: UUID | None = None
@@ -55,22 +51,12 @@ class Claim:
     remaining_seconds: float = 0.0
     traceparent: str | None = None
     accepted_seconds_ago: float = 0.0
+    expires_in_seconds: float = 86_400.0
+    collapse_key: str | None = None
+    in_doubt_for_seconds: float | None = None
 
 
 _VERDICTS = {"takeover": Verdict.CLAIMED, "lost": Verdict.RECORDED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """The outcome of one claimed attempt, to be kept."""
-
-    command: Command
-    token: UUID
-    tenant: str
-    outcome: Outcome
-    took_seconds: float
-    withheld: bool = False
-    address: str | None = field(default=None, repr=False)
 
 
 class Claims:
@@ -117,32 +103,28 @@ class Claims:
     async def _ask(self, statement: str, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
         values = (
             channel.value,
-            [row.notification_id for row in rows],
-            [row.attempt for row in rows],
-            [row.epoch for row in rows],
-            [uuid4() for _ in rows],
+            Uuids([row.notification_id for row in rows]),
+            Integers([row.attempt for row in rows]),
+            Integers([row.epoch for row in rows]),
+            Uuids([uuid4() for _ in rows]),
         )
         return {Command(row[0], row[-2], row[-1]): _claim(row) for row in await self._database.fetch(statement, values)}
 
     async def record(self, channel: Channel, items: Sequence[Recorded]) -> None:
         """Keep the outcomes of a set of attempts; also those whose claim was lost to somebody else."""
         rows = sorted(items, key=lambda item: (item.command.notification_id.int, item.token.int))
-        dead = sorted(
-            [row for row in rows if row.outcome.suppress and row.address],
-            key=lambda row: (row.tenant, row.address or ""),
-        )
-        if not dead:
+        telling = [row for row in rows if have_consequences(row.outcome)]
+        if not telling:
             await self._database.run(RECORD, [channel.value, *_columns(rows)])
             return
         async with self._database.transaction() as connection:
             await connection.execute(RECORD, [channel.value, *_columns(rows)])
-            for row in dead:
-                await connection.execute(SUPPRESS, (row.tenant, channel.value, row.address, row.outcome.code))
+            await draw(connection, channel, telling)
 
     async def give_back(self, channel: Channel, unused: Sequence[tuple[Command, UUID]]) -> None:
         """Undo claims under which nothing was called."""
         rows = sorted((command.notification_id, token) for command, token in unused)
-        await self._database.run(GIVE_BACK, (channel.value, [row[0] for row in rows], [row[1] for row in rows]))
+        await self._database.run(GIVE_BACK, (channel.value, *transposed((Uuids, Uuids), rows)))
 
     async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> None:
         """Let an attempt wait for its provider; no try is used up, and what waits already waits no longer."""
@@ -165,22 +147,26 @@ def _claim(row: tuple[Any, ...]) -> Claim:
         remaining_seconds=row[9] or 0.0,
         traceparent=row[10],
         accepted_seconds_ago=row[11],
+        expires_in_seconds=row[12],
+        collapse_key=row[13],
+        in_doubt_for_seconds=row[14],
     )
 
 
-def _columns(rows: Sequence[Recorded]) -> list[list[Any]]:
+def _columns(rows: Sequence[Recorded]) -> list[Column]:
     return [
-        [row.command.notification_id for row in rows],
-        [row.token for row in rows],
-        [row.tenant for row in rows],
-        [row.command.epoch for row in rows],
-        [row.command.attempt for row in rows],
-        [row.outcome.kind.value for row in rows],
-        [row.withheld for row in rows],
-        [row.outcome.code for row in rows],
-        [row.outcome.reason for row in rows],
-        [row.outcome.provider for row in rows],
-        [row.outcome.provider_message_id for row in rows],
-        [row.outcome.retry_after_seconds for row in rows],
-        [row.took_seconds for row in rows],
+        Uuids([row.command.notification_id for row in rows]),
+        Uuids([row.token for row in rows]),
+        Texts([row.tenant for row in rows]),
+        Integers([row.command.epoch for row in rows]),
+        Integers([row.command.attempt for row in rows]),
+        Texts([row.outcome.kind.value for row in rows]),
+        Booleans([row.withheld for row in rows]),
+        Texts([row.outcome.code for row in rows]),
+        Texts([row.outcome.reason for row in rows]),
+        Texts([row.outcome.provider for row in rows]),
+        Texts([row.outcome.provider_message_id for row in rows]),
+        Floats([row.outcome.retry_after_seconds for row in rows]),
+        Texts([row.outcome.choice for row in rows]),
+        Floats([row.took_seconds for row in rows]),
     ]

@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 from pydantic_core import from_json, to_json
 
 from shared.errors import DatabaseUnavailable
+from shared.store.columns import register
 
 Connection = AsyncConnection[TupleRow]
 
@@ -132,6 +133,7 @@ async def _configure(connection: Connection) -> None:
     connection.prepare_threshold = 0  # the hot statements are few: prepare them at once
     set_json_dumps(to_json, connection)  # a fourth of the standard library's time
     set_json_loads(from_json, connection)
+    register(connection)
 
 
 async def connect_patiently(url: str, patience_seconds: float) -> None:

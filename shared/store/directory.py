@@ -9,6 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from shared.statuses import Channel
+from shared.store.columns import Texts
 from shared.store.database import Database
 
 
@@ -55,12 +56,12 @@ class Directory:
         """Insert or replace a set of users."""
         rows = sorted(users, key=lambda user: user.id)
         columns = [
-            [user.id for user in rows],
-            [user.name for user in rows],
-            [user.email for user in rows],
-            [user.phone for user in rows],
-            [user.telegram for user in rows],
-            [user.locale for user in rows],
+            Texts([user.id for user in rows]),
+            Texts([user.name for user in rows]),
+            Texts([user.email for user in rows]),
+            Texts([user.phone for user in rows]),
+            Texts([user.telegram for user in rows]),
+            Texts([user.locale for user in rows]),
         ]
         await self._database.run(_PUT_USERS, [tenant, *columns])
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from shared.saga import Why
 from shared.statuses import Channel
 from shared.store.claims import ADDRESS
+from shared.store.columns import Uuids
 from shared.store.database import Connection
 
 
@@ -25,6 +26,7 @@ class Facts:
     data: Mapping[str, Any] = field(repr=False)
     preferred: Channel | None
     workflow: dict[str, Any] | None
+    has_own_expiry: bool = False
     obstacles: Mapping[Channel, Why]
 
 
@@ -33,7 +35,7 @@ _IS_SUPPRESSED = " OR ".join(
 )
 _FACTS = f"""
 SELECT n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
-       COALESCE(w.definition, d.definition), u.id IS NOT NULL,
+       COALESCE(w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
        {", ".join(f"{column} IS NOT NULL" for column in ADDRESS.values())},
        (SELECT array_agg(p.channel) FROM preferences p
         WHERE p.tenant = n.tenant AND p.user_id = n.user_id AND NOT p.enabled
@@ -46,14 +48,14 @@ LEFT JOIN workflows w ON w.tenant = n.tenant AND w.event_type = n.event_type
 LEFT JOIN workflows d ON d.tenant = n.tenant AND d.event_type = '*'
 WHERE n.id = ANY(%b)
 """  # noqa: S608 - names of columns, all ours
-_FIRST_ADDRESS = 8
+_FIRST_ADDRESS = 9
 
 
 async def facts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Facts]:
     """Read the facts of a set of notifications inside their transaction."""
     if not ids:
         return {}
-    rows = await (await connection.execute(_FACTS, (list(ids),))).fetchall()
+    rows = await (await connection.execute(_FACTS, (Uuids(ids),))).fetchall()
     return {row[0]: _facts(row) for row in rows}
 
 
@@ -66,6 +68,7 @@ def _facts(row: tuple[Any, ...]) -> Facts:
         data=row[4],
         preferred=Channel(row[5]) if row[5] else None,
         workflow=row[6],
+        has_own_expiry=row[8],
         obstacles=_obstacles(row[7], addresses, tuple(row[-2] or ()), tuple(row[-1] or ())),
     )
 

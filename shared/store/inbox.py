@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
+from shared.store.columns import Documents, Integers, Texts, Uuids
 from shared.store.database import Connection, Database
 
 
@@ -91,12 +90,12 @@ class Inbox:
         for item in items:
             first.setdefault((item.notification_id, item.epoch), item)
         rows = list(first.values())
-        columns: list[list[Any]] = [
-            [row.tenant for row in rows],
-            [row.user_id for row in rows],
-            [row.notification_id for row in rows],
-            [row.epoch for row in rows],
-            [Jsonb(row.content) for row in rows],
+        columns = [
+            Texts([row.tenant for row in rows]),
+            Texts([row.user_id for row in rows]),
+            Uuids([row.notification_id for row in rows]),
+            Integers([row.epoch for row in rows]),
+            Documents([row.content for row in rows]),
         ]
         await self._database.run(_PUT, columns)
 
@@ -126,11 +125,11 @@ class Inbox:
 
         The saga hears of it by an event; if that is lost, by the sweep, which looks 15 s later.
         """
-        rows = await self._database.fetch(_ACKNOWLEDGE, (tenant, user_id, list(ids)))
+        rows = await self._database.fetch(_ACKNOWLEDGE, (tenant, user_id, Uuids(ids)))
         return [(row[0], row[1]) for row in rows]
 
 
 async def retract(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     """Take messages out of inboxes, inside a transaction; return those that were there."""
-    rows = await (await connection.execute(_RETRACT, (list(ids),))).fetchall()
+    rows = await (await connection.execute(_RETRACT, (Uuids(ids),))).fetchall()
     return {row[0] for row in rows}

@@ -9,9 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from shared.saga.owed import FIRST_LOOK_SECONDS
+from shared.store.columns import Bytes, Column, Documents, Texts, Times, Uuids
 from shared.store.database import Database
 
 
@@ -30,6 +29,8 @@ class NewNotification:
     event_time: datetime | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    expires_at: datetime | None = None
+    collapse_key: str | None = None
 
 
 class Kept(StrEnum):
@@ -42,11 +43,15 @@ class Kept(StrEnum):
 
 _INSERT = f"""
 INSERT INTO notifications (id, tenant, user_id, event_type, source, body_hash, data, preferred, event_time,
-                           correlation_id, traceparent, status, expires_at, next_look_at)
-SELECT n.*, 'pending', clock_timestamp() + interval '24 hours',
+                           correlation_id, traceparent, collapse_key, status, has_own_expiry, expires_at, next_look_at)
+SELECT n.id, n.tenant, n.user_id, n.event_type, n.source, n.body_hash, n.data, n.preferred, n.event_time,
+       n.correlation_id, n.traceparent, n.collapse_key, 'pending', n.expires_at IS NOT NULL,
+       LEAST(COALESCE(n.expires_at, clock_timestamp() + interval '24 hours'), clock_timestamp() + interval '7 days'),
        clock_timestamp() + interval '{FIRST_LOOK_SECONDS} seconds'
 FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::jsonb[], %b::text[],
-            %b::timestamptz[], %b::text[], %b::text[]) AS n
+            %b::timestamptz[], %b::text[], %b::text[], %b::timestamptz[], %b::text[])
+    AS n(id, tenant, user_id, event_type, source, body_hash, data, preferred, event_time, correlation_id, traceparent,
+         expires_at, collapse_key)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 """  # noqa: S608 - a constant of ours
@@ -70,9 +75,8 @@ class Intake:
             known = {}
             if missing:
                 query = "SELECT id, body_hash, status FROM notifications WHERE id = ANY(%b)"
-                known = {
-                    row[0]: (row[1], row[2]) for row in await (await connection.execute(query, (missing,))).fetchall()
-                }
+                found = await (await connection.execute(query, (Uuids(missing),))).fetchall()
+                known = {row[0]: (row[1], row[2]) for row in found}
         return [self._judge(notification, by_id[notification.id], known) for notification in notifications]
 
     @staticmethod
@@ -85,17 +89,19 @@ class Intake:
         return (Kept.NEW if asked.id not in known and asked is inserted else Kept.KNOWN), status
 
 
-def _columns(rows: Sequence[NewNotification]) -> list[list[Any]]:
+def _columns(rows: Sequence[NewNotification]) -> list[Column]:
     return [
-        [row.id for row in rows],
-        [row.tenant for row in rows],
-        [row.user_id for row in rows],
-        [row.event_type for row in rows],
-        [row.source for row in rows],
-        [row.body_hash for row in rows],
-        [Jsonb(row.data) for row in rows],
-        [row.preferred for row in rows],
-        [row.event_time for row in rows],
-        [row.correlation_id for row in rows],
-        [row.traceparent for row in rows],
+        Uuids([row.id for row in rows]),
+        Texts([row.tenant for row in rows]),
+        Texts([row.user_id for row in rows]),
+        Texts([row.event_type for row in rows]),
+        Texts([row.source for row in rows]),
+        Bytes([row.body_hash for row in rows]),
+        Documents([row.data for row in rows]),
+        Texts([row.preferred for row in rows]),
+        Times([row.event_time for row in rows]),
+        Texts([row.correlation_id for row in rows]),
+        Texts([row.traceparent for row in rows]),
+        Times([row.expires_at for row in rows]),
+        Texts([row.collapse_key for row in rows]),
     ]

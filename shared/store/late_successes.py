@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from shared.saga import ResultOwed
 from shared.saga.owed import FIRST_LOOK_SECONDS
 from shared.statuses import Channel
+from shared.store.columns import Uuids, transposed
 from shared.store.database import Connection, Database
 
 _DUE = f"""
@@ -52,7 +53,7 @@ async def late_successes(database: Database, limit: int) -> list[LateSuccess]:
 async def settle(connection: Connection, known: Sequence[tuple[UUID, UUID]]) -> None:
     """Announce successes no more, in the transaction that folds them."""
     if known:
-        await connection.execute(_SETTLE, [list(column) for column in zip(*sorted(known), strict=True)])
+        await connection.execute(_SETTLE, transposed((Uuids, Uuids), sorted(known)))
 
 
 def _late_success(row: TupleRow) -> LateSuccess:

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from shared.saga import OnAmbiguous, Plan
+from shared.saga import OnAmbiguous, Plan, Strategy
 from shared.statuses import Channel
 
 _FRESH = Plan()
@@ -20,6 +20,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         document["category"] = plan.category
     if plan.template != fresh.template:
         document["template"] = plan.template
+    if plan.strategy is not fresh.strategy:
+        document["strategy"] = plan.strategy.value
     if plan.passed:
         document["passed"] = dict(plan.passed)
     if plan.retry_seconds != fresh.retry_seconds:
@@ -30,6 +32,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         document["unless_delivered_within_seconds"] = {
             channel.value: seconds for channel, seconds in plan.unless_delivered_within_seconds.items()
         }
+    if plan.options:
+        document["options"] = {channel: dict(said) for channel, said in plan.options.items()}
     return document
 
 
@@ -49,8 +53,10 @@ def from_json(document: dict[str, Any] | None) -> Plan:
         category=document.get("category", fresh.category),
         template=document.get("template", fresh.template),
         steps=tuple(Channel(step) for step in document["steps"]),
+        strategy=Strategy(document.get("strategy", fresh.strategy)),
         passed=document.get("passed", {}),
         retry_seconds=tuple(document.get("retry_seconds", fresh.retry_seconds)),
         on_ambiguous=OnAmbiguous(document.get("on_ambiguous", fresh.on_ambiguous)),
         unless_delivered_within_seconds={Channel(channel): seconds for channel, seconds in within.items()},
+        options=document.get("options", {}),
     )

@@ -67,6 +67,7 @@ def attempt_of(row: TupleRow) -> AttemptRecorded:
         reason=row[7],
         retry_after_seconds=row[8],
         withheld=row[9],
+        choice=row[10],
     )
 
 

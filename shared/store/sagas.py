@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from shared.saga import AttemptRecorded, Delivery, ReceiptRecorded, Saga, next_look
+from shared.saga import AttemptRecorded, Delivery, Receipt, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
 from shared.store.abandoning import abandon
 from shared.store.burying import bury
 from shared.store.changes import Change, delivery_columns, is_resolved, line_of, plan_of
+from shared.store.columns import Column, Documents, Integers, Smallints, Texts, Times, Uuids, transposed
 from shared.store.database import Connection, Database
 from shared.store.facts import Facts, facts
 from shared.store.inbox import retract
@@ -23,7 +23,7 @@ from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
 
 _NOTIFICATION = """
     id, tenant, status, reason, epoch, version, created_at, expires_at, send_at, next_look_at, looks, traceparent,
-    plan::text, correlation_id, clock_timestamp()
+    plan::text, correlation_id, has_bounced, clock_timestamp()
 """
 _LOCK = f"SELECT {_NOTIFICATION} FROM notifications WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
 _LOCK_DUE = f"""
@@ -37,7 +37,7 @@ FROM deliveries WHERE notification_id = ANY(%b) ORDER BY notification_id, channe
 """
 _ATTEMPTS = """
 SELECT a.notification_id, a.token, a.channel, a.epoch, a.attempt, a.outcome, a.code, a.reason, a.retry_after_seconds,
-       a.withheld, a.next_look_at IS NOT NULL
+       a.withheld, a.choice, a.next_look_at IS NOT NULL
 FROM unnest(%b::uuid[], %b::uuid[]) AS w(notification_id, token) JOIN attempts a USING (notification_id, token)
 """
 _RECEIPTS = """
@@ -93,11 +93,12 @@ class SagaSet:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._bounced: set[UUID] = set()
         self.now: datetime = datetime.max
 
     async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Change]:
         """Lock sagas in id order."""
-        return await self._load(_LOCK, (list(set(ids)),))
+        return await self._load(_LOCK, (Uuids(set(ids)),))
 
     async def lock_due(self, limit: int) -> dict[UUID, Change]:
         """Lock the sagas that must be looked at, oldest first, leaving those that somebody else holds."""
@@ -108,32 +109,49 @@ class SagaSet:
         if not rows:
             return {}
         self.now = rows[-1][-1]
+        self._bounced |= {row[0] for row in rows if row[-2]}
         ids = [row[0] for row in rows]
         deliveries: dict[UUID, list[Delivery]] = {}
         if any(row[12] is not None for row in rows):  # the others are not routed, so they have none
-            found = await (await self._connection.execute(_DELIVERIES, (ids,))).fetchall()
+            found = await (await self._connection.execute(_DELIVERIES, (Uuids(ids),))).fetchall()
             for row in found:
                 deliveries.setdefault(row[0], []).append(delivery_of(row))
         sagas = {row[0]: saga_of(row, tuple(deliveries.get(row[0], ()))) for row in rows}
         return {key: Change(before=saga, after=saga) for key, saga in sagas.items()}
 
     async def attempts(self, pairs: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], AttemptRecorded]:
-        """Read attempts by (notification, token), to be folded: no late success among them is announced any more.
+        """Read attempts of locked sagas by (notification, token), to be folded; nothing of them is announced any more.
 
-        A token that nobody was given finds nothing.
+        A token that nobody was given finds nothing. With an attempt comes what its provider reported of that channel
+        and epoch before; what is reported after the lock is folded as a receipt.
         """
         if not pairs:
             return {}
-        values = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        values = transposed((Uuids, Uuids), pairs)
         rows = await (await self._connection.execute(_ATTEMPTS, values)).fetchall()
         await settle(self._connection, [(row[0], row[1]) for row in rows if row[-1]])
-        return {(row[0], row[1]): attempt_of(row) for row in rows}
+        found = {(row[0], row[1]): attempt_of(row) for row in rows}
+        return await self._with_bounces(found) if self._bounced else found
+
+    async def _with_bounces(
+        self, found: dict[tuple[UUID, UUID], AttemptRecorded]
+    ) -> dict[tuple[UUID, UUID], AttemptRecorded]:
+        bounced = {
+            (key, receipt.channel, receipt.epoch): receipt.reason
+            for key, receipts in (await self.receipts(list(self._bounced))).items()
+            for receipt in receipts
+            if receipt.receipt is Receipt.FAILED
+        }
+        return {
+            (key, token): replace(attempt, undelivered=bounced.get((key, attempt.channel, attempt.epoch)))
+            for (key, token), attempt in found.items()
+        }
 
     async def receipts(self, ids: Sequence[UUID]) -> dict[UUID, list[ReceiptRecorded]]:
         """Read the receipts of notifications, oldest first."""
         found: dict[UUID, list[ReceiptRecorded]] = {}
         if ids:
-            for row in await (await self._connection.execute(_RECEIPTS, (list(ids),))).fetchall():
+            for row in await (await self._connection.execute(_RECEIPTS, (Uuids(ids),))).fetchall():
                 found.setdefault(row[0], []).append(receipt_of(row))
         return found
 
@@ -157,27 +175,27 @@ class SagaSet:
             await self._connection.execute(_SAVE, self._columns(written, looked=looked))
         late = [c.before.id for c in written if is_resolved(c)]
         if late:
-            await self._connection.execute(_RESOLVE, (late,))
+            await self._connection.execute(_RESOLVE, (Uuids(late),))
         rest = [change for change in changes if looked and not change.entries]
         if rest:
             rows = [(c.before.id, next_look(c.after, self.now, c.before.looks), c.before.looks + 1) for c in rest]
-            await self._connection.execute(_TOUCH, [list(column) for column in zip(*sorted(rows), strict=True)])
+            await self._connection.execute(_TOUCH, transposed((Uuids, Times, Smallints), sorted(rows)))
 
-    def _columns(self, changes: Sequence[Change], *, looked: bool) -> list[list[Any]]:
+    def _columns(self, changes: Sequence[Change], *, looked: bool) -> list[Column]:
         sagas = [change.after for change in changes]
         deliveries = [(change, delivery) for change in changes for delivery in change.touched()]
         looks = [self._look(change, looked=looked) for change in changes]
         return [
-            [saga.id for saga in sagas],
-            [saga.status._value_ for saga in sagas],
-            [saga.reason for saga in sagas],
-            [saga.epoch for saga in sagas],
-            [saga.expires_at for saga in sagas],
-            [plan_of(change) for change in changes],
-            [look for look, _ in looks],
-            [count for _, count in looks],
-            [saga.id for saga in sagas],
-            [Jsonb([line_of(entry) for entry in change.entries]) for change in changes],
+            Uuids([saga.id for saga in sagas]),
+            Texts([saga.status._value_ for saga in sagas]),
+            Texts([saga.reason for saga in sagas]),
+            Integers([saga.epoch for saga in sagas]),
+            Times([saga.expires_at for saga in sagas]),
+            Documents([plan_of(change) for change in changes]),
+            Times([look for look, _ in looks]),
+            Smallints([count for _, count in looks]),
+            Uuids([saga.id for saga in sagas]),
+            Documents([[line_of(entry) for entry in change.entries] for change in changes]),
             *delivery_columns(deliveries),
         ]
 

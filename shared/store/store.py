@@ -6,11 +6,15 @@ from shared.store.breakers import OPEN_SECONDS, Breakers
 from shared.store.claims import Claims
 from shared.store.database import Database
 from shared.store.dead_letters import DeadLetters
+from shared.store.devices import Devices
 from shared.store.directory import Directory
 from shared.store.gauges import Gauges
 from shared.store.inbox import Inbox
 from shared.store.intake import Intake
+from shared.store.receipts import Receipts
 from shared.store.sagas import Sagas
+from shared.store.secrets import Secrets
+from shared.store.suppressions import Suppressions
 from shared.store.views import Views
 
 
@@ -21,12 +25,16 @@ class Store:
         self.database = Database(url, max_size=pool_max)
         self.intake = Intake(self.database)
         self.sagas = Sagas(self.database)
+        self.secrets = Secrets(self.database)
         self.claims = Claims(self.database)
         self.breakers = Breakers(self.database, open_seconds=breaker_open_seconds)
         self.dead_letters = DeadLetters(self.database)
+        self.devices = Devices(self.database)
         self.directory = Directory(self.database)
         self.gauges = Gauges(self.database)
         self.inbox = Inbox(self.database)
+        self.receipts = Receipts(self.database)
+        self.suppressions = Suppressions(self.database)
         self.views = Views(self.database)
 
     async def open(self, *, patience_seconds: float = 60) -> None:

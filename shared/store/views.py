@@ -17,7 +17,8 @@ SELECT channel, status, reason, epoch, attempt, tries, due_at, deadline, updated
 WHERE tenant = %s AND notification_id = %s ORDER BY position, channel
 """
 _ATTEMPTS = """
-SELECT channel, epoch, attempt, outcome, ambiguous, code, reason, provider, provider_message_id, started_at, ended_at
+SELECT channel, epoch, attempt, outcome, ambiguous, code, reason, provider, choice, provider_message_id, started_at,
+       ended_at
 FROM attempts WHERE tenant = %s AND notification_id = %s ORDER BY started_at, ended_at
 """
 _TIMELINE = "SELECT at, entries FROM timeline WHERE notification_id = %s ORDER BY id"
@@ -82,6 +83,7 @@ _ATTEMPT_FIELDS = (
     "code",
     "reason",
     "provider",
+    "choice",
     "provider_message_id",
     "started_at",
     "ended_at",

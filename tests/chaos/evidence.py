@@ -17,7 +17,8 @@ import psycopg
 from tests.chaos.signals import children, freeze, local_ports, resume, title, unread_bytes
 from tests.chaos.world import World, now
 
-WORK_SECONDS = 60.0
+WORK_SECONDS = 180.0
+"""Longer than a breaker stays open: until its probe is back, nothing is retried, and the short delays stay empty."""
 LOOK_SECONDS = 0.003
 LET_RUN_SECONDS = (0.002, 0.025)
 RESTING = (" idle", " startup", " authentication")
@@ -45,7 +46,7 @@ async def catch(world: World, function: str, random: Random, look: Look) -> Caug
     """Hold a replica of a function in the middle of its work. Whoever calls this decides what becomes of it.
 
     Raises:
-        NoWorkCame: none of them did anything for a minute.
+        NoWorkCame: none of them did anything for so long.
     """
     deadline = time.monotonic() + WORK_SECONDS
     while time.monotonic() < deadline:
@@ -125,7 +126,7 @@ async def until_seen(look: Callable[[], Awaitable[str | None]], what: str) -> st
     """Look again and again until there is work.
 
     Raises:
-        NoWorkCame: there was none for a minute.
+        NoWorkCame: there was none for so long.
     """
     deadline = time.monotonic() + WORK_SECONDS
     while time.monotonic() < deadline:

@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 
 from shared.broker import topology
-from shared.channels import SERVED
+from shared.statuses import Channel
 from shared.store.claims import LEASE_SECONDS
 from tests.chaos import strikes_on_connections as connections
 from tests.chaos import strikes_on_functions as functions
@@ -25,7 +25,8 @@ ESSENTIAL = ("orchestrate", "deliver-email")
 PAST_THE_LEASE_SECONDS = LEASE_SECONDS + 2.0
 ECHO_SECONDS = 15.0
 
-WORK_QUEUES = (topology.EVENTS, *map(topology.commands, SERVED), topology.RESULTS, topology.COMPENSATIONS)
+CHANNELS = (Channel.EMAIL, Channel.WEBSOCKET)
+WORK_QUEUES = (topology.EVENTS, *map(topology.commands, CHANNELS), topology.RESULTS, topology.COMPENSATIONS)
 USED_DELAYS = (2, 4, 8, 15, 60)
 
 

@@ -24,6 +24,7 @@ from infrastructure.local.rabbitmq import PrivateNode
 from infrastructure.local.records import Manifests
 from infrastructure.sandbox.mailbox import Mailbox
 from infrastructure.sandbox.smtp import SandboxSmtp
+from shared.statuses import Channel
 from tests.chaos.balancer import balanced
 from tests.chaos.client import Client
 from tests.chaos.database import Database
@@ -33,6 +34,7 @@ SOURCES = "sources"
 ALONE = frozenset({"directory", "console", "realtime"})
 """Of what only answers clients there is one process: nobody takes over from it, its clients wait."""
 
+CHANNELS = frozenset({Channel.EMAIL, Channel.WEBSOCKET})
 MAILS_KEPT = 1_000_000
 POOL = "5"
 RESTART_SECONDS = 20.0
@@ -110,10 +112,11 @@ async def running(logs: Path | None = None) -> AsyncIterator[World]:
 async def _peopled(
     logs: Path, postgres: EmbeddedPostgres, node: PrivateNode, smtp: SandboxSmtp, stack: AsyncExitStack
 ) -> World:
-    known = manifests.read(manifests.DEFAULT_FOLDER)
+    known = manifests.read(manifests.DEFAULT_FOLDER).serving(CHANNELS)
     environment = {
         "AMQP_URL": node.url,
         "SMTP_URL": smtp.url,
+        "CHANNELS": ",".join(sorted(CHANNELS)),
         "API_KEYS": "",
         "LOG_LEVEL": "WARNING",
         "DATABASE_POOL_MAX": POOL,

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions.deliver_email.provider import SmtpProvider
+from functions.deliver_email.relay import Relay
 from infrastructure.sandbox.mailbox import Mailbox
 from infrastructure.sandbox.moods import Moods
 from infrastructure.sandbox.smtp import SandboxSmtp
@@ -35,8 +36,9 @@ IMPATIENT_SECONDS = 0.4
 
 
 def letter(address: str = "ada@example.test", key: UUID | None = None, text: str = "Hi Ada.", **said: Any) -> Letter:
+    """Write a letter; those with one key are attempts of one delivery."""
     return Letter(
-        notification_id=uuid4(),
+        notification_id=key or uuid4(),
         tenant="default",
         user_id="1",
         channel=Channel.EMAIL,
@@ -65,7 +67,7 @@ async def client(
     deadline_seconds: float = PATIENT_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[SmtpProvider]:
-    provider = SmtpProvider(url, SENDER, connections, deadline_seconds, clock)
+    provider = SmtpProvider(Relay.parse(url), SENDER, connections, deadline_seconds, clock)
     try:
         yield provider
     finally:

@@ -22,7 +22,7 @@ LEASE_IS_OVER_SECONDS = 61
 
 
 def order(
-    number: int, body: bytes = b"body", *, user: str = USER, event_type: str = "order_created"
+    number: int, body: bytes = b"body", *, user: str = USER, event_type: str = "order_created", **more: Any
 ) -> NewNotification:
     """Make a notification that is ready to be kept."""
     return NewNotification(
@@ -33,6 +33,7 @@ def order(
         source="shop",
         body_hash=body,
         data={"message": "hello"},
+        **more,
     )
 
 
@@ -80,6 +81,7 @@ class Stage:
         """Fold a recorded attempt."""
         assert token is not None
         async with self.store.sagas.transaction() as sagas:
+            await sagas.lock([command.notification_id])
             found = await sagas.attempts([(command.notification_id, token)])
         return await self.fold(command.notification_id, *found.values())
 

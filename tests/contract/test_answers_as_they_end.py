@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import cast
 from uuid import UUID
 
 import pytest
 
-from shared import outbox
-from shared.broker import Broker
 from shared.broker.topology import RESULTS
-from shared.events import Event, EventType, decode
-from shared.outcomes import Letter, Outcome, Provider, Tell
-from shared.runtime import Resources
-from shared.saga import CommandOwed
-from shared.settings import Settings
+from shared.events import EventType, decode
+from shared.outcomes import Letter, Outcome, Tell
 from shared.statuses import DeliveryStatus, OutcomeKind
-from shared.step import Frame, delivery
 from shared.store.breakers import FAILURES_TO_OPEN, BreakerState
-from shared.store.claims import LEASE_SECONDS, Command
-from tests.contract.stage import EMAIL, TENANT, Stage
+from shared.store.claims import LEASE_SECONDS
+from tests.contract.framed import event_for, frame_around
+from tests.contract.stage import TENANT, Stage
 from tests.fakes import HoldingBroker
 
 DONE = 204
@@ -74,20 +68,6 @@ class Answers:
             while len(self.given) < count:
                 self._news.clear()
                 await self._news.wait()
-
-
-def frame_around(provider: Provider, stage: Stage, broker: HoldingBroker) -> Frame:
-    settings = Settings(api_keys=None, host="127.0.0.1")
-    resources = Resources(settings=settings, store=stage.store, broker=cast(Broker, broker))
-    step = delivery("deliver-email", EMAIL, lambda _: provider)
-    return Frame(step.name, step.takes, step.open(resources), resources)
-
-
-def event_for(command: Command) -> Event:
-    item = CommandOwed(channel=EMAIL, attempt=command.attempt, epoch=command.epoch)
-    event = decode(outbox.write("orchestrate", outbox.About(command.notification_id, TENANT), item).body)
-    assert isinstance(event, Event)
-    return event
 
 
 def announced(broker: HoldingBroker) -> set[UUID | None]:

@@ -22,7 +22,6 @@ from tests.contract.mail_server import (
     NEITHER,
     PERMANENT,
     PIPELINED,
-    SUPPRESS,
     THROTTLED,
     TRANSIENT,
     client,
@@ -38,39 +37,6 @@ from tests.contract.mail_server import (
 from tests.contract.mail_server import (
     kinds as kinds_of,
 )
-
-CONVERSATIONS = [
-    ("ada", ACCEPTED, NEITHER, 1),
-    ("slow", ACCEPTED, NEITHER, 1),
-    ("refused", PERMANENT, SUPPRESS, 0),
-    ("refused+17", PERMANENT, SUPPRESS, 0),
-    ("full", PERMANENT, NEITHER, 0),
-    ("blocked", PERMANENT, NEITHER, 0),
-    ("spam", PERMANENT, NEITHER, 0),
-    ("tempfail", TRANSIENT, NEITHER, 0),
-    ("failtwice", TRANSIENT, NEITHER, 0),
-    ("fails-1", TRANSIENT, NEITHER, 0),
-    ("fails-0", ACCEPTED, NEITHER, 1),
-    ("greylisted", THROTTLED, NEITHER, 0),
-    ("throttled", THROTTLED, NEITHER, 0),
-    ("garbage", AMBIGUOUS, FAULT, 0),
-    ("cut", AMBIGUOUS, FAULT, 1),
-    ("cut-always", AMBIGUOUS, FAULT, 1),
-]
-
-
-@EITHER_WAY
-@pytest.mark.parametrize(("name", "kind", "mark", "kept"), CONVERSATIONS)
-async def test_what_a_mail_server_does_becomes_the_right_outcome(
-    name: str, kind: OutcomeKind, mark: str, kept: int, way: frozenset[str]
-) -> None:
-    async with sandbox(not_offered=way) as server, client(server.url, connections=1) as provider:
-        outcome = await provider.send(letter(f"{name}@example.test"))
-        afterwards = await provider.send(letter())
-
-        assert judged(outcome) == (kind, mark)
-        assert judged(afterwards) == (ACCEPTED, NEITHER)
-        assert len(server.mailbox) == kept + 1
 
 
 @pytest.mark.parametrize(("way", "kind"), [(LOCK_STEP, TRANSIENT), (PIPELINED, AMBIGUOUS)])
@@ -115,8 +81,8 @@ async def test_the_second_copy_after_a_lost_answer_carries_the_same_message_id(w
         second = await provider.send(letter("cut@example.test", KEY))
 
         assert (first.kind, second.kind) == (AMBIGUOUS, ACCEPTED)
-        assert {mail.content.message_id for mail in server.mailbox.newest()} == {f"<{KEY}@example.test>"}
-        assert second.provider_message_id == f"<{KEY}@example.test>"
+        assert {mail.content.message_id for mail in server.mailbox.newest()} == {f"<{KEY}.0@example.test>"}
+        assert second.provider_message_id == f"<{KEY}.0@example.test>"
 
 
 @EITHER_WAY
@@ -306,7 +272,8 @@ async def test_a_share_of_failures_is_tried_again_and_the_same_seed_fails_the_sa
         ({"address": "ada@example.test>\r\nRCPT TO:<eve@example.test"}, "smtp address malformed"),
         ({"address": "nobody"}, "smtp address malformed"),
         ({"subject": "Hello\r\nBcc: eve@example.test"}, "smtp header refused"),
-        ({"extras": {"unsubscribe_url": "https://example.test/\r\nBcc: eve@example.test"}}, "smtp header refused"),
+        ({"options": {"reply_to": "ada@example.test\r\nBcc: eve@example.test"}}, "smtp header refused"),
+        ({"options": {"attachments": [{"filename": "a\r\nBcc: eve@example.test"}]}}, "smtp attachment refused"),
     ],
 )
 async def test_what_would_smuggle_a_command_or_a_header_is_never_sent(broken: dict[str, Any], code: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.deliver_email.envelope import Mail
 from shared.outcomes import Letter
 from tests.contract.mail_server import (
     ACCEPTED,
@@ -92,7 +93,7 @@ async def test_a_process_that_was_stopped_while_it_composed_begins_nothing(
     async with sandbox(not_offered=way) as server, client(server.url, 1, clock=clock) as provider:
         compose = provider._composer.compose
 
-        def slowly(_: Any, wanted: Letter) -> bytes:
+        def slowly(_: Any, wanted: Letter) -> Mail:
             clock.stop_for_a_minute()
             return compose(wanted)
 

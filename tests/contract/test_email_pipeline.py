@@ -53,7 +53,7 @@ async def test_a_text_arrives_byte_for_byte_and_its_outcome_names_it() -> None:
 
     assert server.taken[0].endswith(b"\r\n\r\none\r\n.\r\n..two\r\n")
     names = [outcome.provider_message_id if outcome else None for outcome in outcomes]
-    assert names == [f"<{each.idempotency_key}@example.test>" for each in sent]
+    assert names == [f"<{each.notification_id}.0@example.test>" for each in sent]
     assert all(str(name).encode() in text for name, text in zip(names, server.taken, strict=True))
 
 

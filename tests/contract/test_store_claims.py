@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.saga import OnAmbiguous, Why
+from shared.saga import OnAmbiguous, Plan, Routed, Why
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import Command, Verdict
 from shared.store.directory import User
@@ -211,6 +211,49 @@ async def test_a_dead_address_is_suppressed_with_the_outcome_that_says_so(stage:
     assert (await stage.claim(later)).withheld == Why.SUPPRESSED.value
 
 
+async def keyed(stage: Stage, number: int, collapse_key: str | None = "position", user: str = USER) -> Command:
+    """Keep and route a notification with a collapse key, a second after the one before."""
+    await stage.turn_clock(1)
+    key = await stage.keep(number, user=user, collapse_key=collapse_key)
+    await stage.fold(key, Routed(plan=Plan(), wanted=(EMAIL,)))
+    return Command(key, 1, 0)
+
+
+async def test_what_a_newer_one_with_the_same_key_replaces_is_not_sent_and_the_newer_one_is(stage: Stage) -> None:
+    older, newer = await keyed(stage, 1), await keyed(stage, 2)
+
+    answers = await stage.claim(older), await stage.claim(newer)
+
+    assert [answer.withheld for answer in answers] == [Why.SUPERSEDED.value, None]
+    assert [answer.collapse_key for answer in answers] == ["position"] * 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "whose"), [("a", "b", USER), ("a", None, USER), (None, None, USER), ("a", "a", "2")]
+)
+async def test_another_key_and_another_person_replace_nothing(
+    stage: Stage, mine: str | None, other: str | None, whose: str
+) -> None:
+    await stage.store.directory.put_users(TENANT, [User(id="2", email="two@example.test")])
+
+    command = await keyed(stage, 1, mine)
+    await keyed(stage, 2, other, whose)
+
+    assert (await stage.claim(command)).withheld is None
+
+
+async def test_what_waits_to_be_tried_again_is_replaced_as_well(stage: Stage) -> None:
+    command = await keyed(stage, 1)
+    claim = await stage.claim(command)
+    await stage.record(command, claim.token, outcome(OutcomeKind.TRANSIENT))
+    await stage.fold_attempt(command, claim.token)
+
+    await keyed(stage, 2)
+    await stage.turn_clock(3)
+
+    assert (await stage.claim(replace(command, attempt=2))).withheld == Why.SUPERSEDED.value
+
+
 async def test_a_lost_claims_outcome_is_kept_but_does_not_speak_for_the_delivery(stage: Stage) -> None:
     command = await stage.route()
     zombie = await stage.claim(command)
@@ -340,3 +383,15 @@ async def test_what_is_being_sent_or_of_another_attempt_is_not_postponed(stage: 
 
     assert (await stage.claim(command)).verdict is Verdict.LEASED
     assert (await stage.claim(other)).verdict is Verdict.CLAIMED
+
+
+async def test_a_claim_tells_for_how_long_an_earlier_attempt_has_been_in_doubt(stage: Stage) -> None:
+    command = await stage.route()
+    first = await stage.claim(command)
+    await stage.turn_clock(LEASE_IS_OVER_SECONDS)
+
+    heir = await stage.claim(command)
+
+    assert first.in_doubt_for_seconds is None
+    assert heir.in_doubt_for_seconds == pytest.approx(LEASE_IS_OVER_SECONDS, abs=5)
+    assert first.expires_in_seconds == pytest.approx(86_400, abs=5)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from shared.saga import Plan, Routed
 from shared.store.intake import Kept
-from tests.contract.stage import TENANT, Stage, order
+from tests.contract.stage import EMAIL, TENANT, Stage, order
 
 
 async def test_a_set_of_new_events_is_kept_and_waits_to_be_routed(stage: Stage) -> None:
@@ -61,3 +64,26 @@ async def test_what_was_kept_is_looked_at_after_half_a_minute_and_ends_within_a_
     saga = await stage.saga(key)
     assert 29 < (await stage.next_look_in(key) or 0) <= 30
     assert abs(saga.expires_at - saga.created_at - timedelta(hours=24)) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(timedelta(hours=2), timedelta(hours=2)), (timedelta(8), timedelta(7))])
+async def test_an_event_has_its_own_expiry_and_nothing_lives_beyond_a_week(
+    stage: Stage, asked: timedelta, kept: timedelta
+) -> None:
+    mine = await stage.keep(1, expires_at=datetime.now(UTC) + asked)
+    other = await stage.keep(2)
+
+    saga = await stage.saga(mine)
+    async with stage.store.sagas.transaction() as sagas:
+        facts = await sagas.facts([mine, other])
+    assert abs(saga.expires_at - saga.created_at - kept) < timedelta(seconds=1)
+    assert (facts[mine].has_own_expiry, facts[other].has_own_expiry) == (True, False)
+
+
+async def test_the_expiry_of_the_workflow_is_kept_with_the_route(stage: Stage) -> None:
+    key = await stage.keep()
+
+    await stage.fold(key, Routed(plan=Plan(), wanted=(EMAIL,), expires_after_seconds=600))
+
+    saga = await stage.saga(key)
+    assert saga.expires_at - saga.created_at == timedelta(seconds=600)

@@ -9,7 +9,23 @@ from uuid import UUID
 
 import pytest
 
-from shared.saga import AttemptRecorded, Compensated, Decision, Entry, Looked, Plan, Replayed, Routed, What, decide
+from shared.callback_links import Subject
+from shared.saga import (
+    AttemptRecorded,
+    Compensated,
+    Decision,
+    Entry,
+    Looked,
+    OnAmbiguous,
+    Plan,
+    Receipt,
+    Replayed,
+    Routed,
+    Strategy,
+    What,
+    Why,
+    decide,
+)
 from shared.statuses import DeliveryStatus, NotificationStatus, OutcomeKind
 from tests.contract.stage import EMAIL, LEASE_IS_OVER_SECONDS, TENANT, WEBSOCKET, Stage, order, outcome
 
@@ -211,6 +227,7 @@ async def test_the_words_of_a_delivery_survive_later_writes(stage: Stage) -> Non
 async def test_the_plan_is_read_as_it_was_written(stage: Stage) -> None:
     plan: dict[str, Any] = {
         "category": "news",
+        "strategy": Strategy.ESCALATE,
         "retry_seconds": (1, 5),
         "unless_delivered_within_seconds": {WEBSOCKET: 60},
     }
@@ -281,6 +298,64 @@ async def test_an_attempt_is_found_by_its_token_and_by_no_other(stage: Stage) ->
         retry_after_seconds=7.5,
     )
     assert (found, nothing) == ({mine: expected}, {})
+
+
+async def test_why_its_provider_was_asked_is_found_with_an_attempt_and_shown(stage: Stage) -> None:
+    command = await stage.route()
+    claim = await stage.claim(command)
+    await stage.record(command, claim.token, outcome(OutcomeKind.ACCEPTED, choice="the first provider is left alone"))
+
+    await stage.fold_attempt(command, claim.token)
+
+    document = await stage.store.views.notification(TENANT, command.notification_id)
+    assert document is not None
+    assert document["attempts"][0]["choice"] == "the first provider is left alone"
+    told = {line["what"]: line["why"] for line in document["timeline"]}
+    assert told["provider_chosen"] == "the first provider is left alone"
+
+
+@pytest.mark.parametrize(
+    ("receipt", "epoch", "status"),
+    [
+        (Receipt.FAILED, 0, NotificationStatus.COMPENSATING),
+        (Receipt.FAILED, 1, NotificationStatus.SENT),
+        (Receipt.DELIVERED, 0, NotificationStatus.SENT),
+    ],
+)
+async def test_a_bounce_that_came_before_the_success_is_found_with_it(
+    stage: Stage, receipt: Receipt, epoch: int, status: NotificationStatus
+) -> None:
+    command = await stage.route()
+    claim = await stage.claim(command)
+    about = Subject(tenant=TENANT, notification_id=command.notification_id, channel=EMAIL, epoch=epoch)
+    await stage.store.receipts.keep(about, receipt, "it bounced", suppress=False)
+    await stage.record(command, claim.token, outcome(OutcomeKind.ACCEPTED))
+
+    assert (await stage.fold_attempt(command, claim.token)).status is status
+
+
+async def test_all_channels_are_asked_in_one_transaction_and_each_keeps_its_words(stage: Stage) -> None:
+    command = await stage.route(1, WEBSOCKET, EMAIL, strategy=Strategy.ALL)
+
+    claims = await stage.claim(command, EMAIL), await stage.claim(command, WEBSOCKET)
+
+    assert [(claim.verdict, claim.content["subject"]) for claim in claims] == [("claimed", "Hello")] * 2
+
+
+async def test_a_late_success_counts_though_nobody_wanted_the_replay(stage: Stage) -> None:
+    command = await stage.route(on_ambiguous=OnAmbiguous.HOLD)
+    claim = await stage.claim(command)
+    await stage.turn_clock(LEASE_IS_OVER_SECONDS)
+    lost = await stage.claim(command)
+    await stage.fold_attempt(command, lost.token)
+    opted_out = Routed(plan=Plan(), wanted=(EMAIL,), obstacles={EMAIL: Why.OPTED_OUT})
+    await stage.fold(command.notification_id, REPLAY)
+    skipped = await stage.fold(command.notification_id, opted_out)
+
+    await stage.record(command, claim.token, outcome(OutcomeKind.ACCEPTED))
+
+    assert skipped.status is NotificationStatus.SKIPPED
+    assert (await stage.fold_attempt(command, claim.token)).status is NotificationStatus.SENT
 
 
 async def test_the_backlog_counts_what_is_under_way_up_to_a_ceiling(stage: Stage) -> None:

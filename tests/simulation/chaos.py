@@ -26,6 +26,7 @@ RARE = {
     "dead_letters.replay": 5.0,
     "inbox.acknowledge": 3.0,
     "inbox.put": 4.0,
+    "receipts.keep": 4.0,
     "intake.keep": 4.0,
     "claims.record": 4.0,
     "claims.claim": 2.0,

@@ -1,17 +1,20 @@
-"""What must be true of every run, whatever went wrong in it. Each is a promise in a sentence, and a way to check it."""
+"""What must be true of every run, whatever went wrong in it. Each is a promise in a sentence, and a way to check it.
+
+How channels and notifications follow each other is in `sequence.py`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from uuid import UUID
 
 from shared.saga import OnAmbiguous, owed
 from shared.saga.attempts import THROTTLE_SECONDS
 from shared.statuses import TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import LEASE_SECONDS
 from tests.simulation.mail import DEADLINE_SECONDS
-from tests.simulation.record import Record
+from tests.simulation.record import Line, Record
+from tests.simulation.sequence import IN_SEQUENCE
 from tests.simulation.store.rows import AttemptRow
 from tests.simulation.weather import Climate
 
@@ -26,7 +29,7 @@ LEAVES: dict[NotificationStatus, frozenset[NotificationStatus]] = {
     N.EXPIRED: frozenset({N.SENT}),
     N.SENT: frozenset({N.QUEUED, N.COMPENSATING, N.DELIVERED}),
     N.DELIVERED: frozenset(),
-    N.SKIPPED: frozenset(),
+    N.SKIPPED: frozenset({N.SENT}),
     N.CANCELLED: frozenset(),
 }
 """By the design: a replay, a late success, an asynchronous failure or no acknowledgement in time, a receipt."""
@@ -39,9 +42,6 @@ SLACK_SECONDS = 1.5
 
 SWEPT_SECONDS = 10.0
 """Beyond an hour only the sweep brings it: a grace, and a tick."""
-
-Line = tuple[UUID, Channel, int]
-"""One channel of one life of a notification."""
 
 
 def every_accepted_notification_ends(record: Record) -> Iterator[str]:
@@ -59,11 +59,12 @@ def what_was_answered_is_kept(record: Record) -> Iterator[str]:
 
 
 def what_is_sent_again_is_marked(record: Record) -> Iterator[str]:
-    """Every acceptance of a provider beyond the first is matched by an attempt that is marked as ambiguous."""
+    """Every acceptance of a provider beyond the first is matched by an ambiguous attempt, or by one that came back."""
+    back = Counter((key, channel) for key, channel, _ in record.returned)
     taken = Counter((a.notification, a.channel) for a in record.history.acceptances)
     marked = Counter((a.notification_id, a.said.channel) for a in record.attempts if a.ambiguous)
     for place, count in taken.items():
-        if count - 1 > marked[place]:
+        if count - 1 > marked[place] + back[place]:
             yield f"{place[0]} was accepted {count} times on {place[1]}, and {marked[place]} attempts are marked"
 
 
@@ -76,9 +77,11 @@ def what_may_not_be_repeated_is_not(record: Record) -> Iterator[str]:
 
 
 def what_may_be_sent_is_not_denied(record: Record) -> Iterator[str]:
-    """What a provider has taken is never told as certainly not sent."""
+    """What a provider has taken, and has not reported as undeliverable, is never told as certainly not sent."""
     honest = {(a.notification_id, a.said.channel) for a in record.attempts if a.ambiguous}
     for taken in record.history.acceptances:
+        if (taken.notification, taken.channel, taken.epoch) in record.returned:
+            continue
         saga = record.sagas[taken.notification]
         delivery = saga.delivery(taken.channel)
         is_told = saga.status in (N.SENT, N.DELIVERED, N.UNKNOWN) or (delivery and delivery.status is D.UNKNOWN)
@@ -87,9 +90,11 @@ def what_may_be_sent_is_not_denied(record: Record) -> Iterator[str]:
 
 
 def a_success_wins(record: Record) -> Iterator[str]:
-    """A success that is recorded wins, however late it is, even if the broker lost the word of it."""
+    """A success that is recorded wins unless it came back, however late it is, even if the broker lost the word."""
     for attempt in record.attempts:
         status = record.sagas[attempt.notification_id].status
+        if (attempt.notification_id, attempt.said.channel, attempt.said.epoch) in record.returned:
+            continue
         if attempt.said.outcome is K.ACCEPTED and status not in (N.SENT, N.DELIVERED):
             yield f"{attempt.notification_id} was accepted on {attempt.said.channel} and is {status}"
 
@@ -235,6 +240,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     a_call_has_its_claim_and_its_time,
     counters_equal_the_world,
     every_line_has_a_reason,
+    *IN_SEQUENCE,
 )
 
 

@@ -114,6 +114,7 @@ class MailServer:
                 address=letter.address,
             )
             world.history.acceptances.append(taken)
+            world.people.may_return(taken)
         world.tell("mail server", name, (letter,))
         await asyncio.sleep(mood.seconds)
         if mood.breaks:

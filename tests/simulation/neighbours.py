@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.wire import Wire
     from tests.simulation.world import World
 
-ROOMS = ("intake", "claims", "breakers", "dead_letters", "directory", "gauges", "inbox", "views")
+ROOMS = ("intake", "claims", "breakers", "dead_letters", "directory", "gauges", "inbox", "receipts", "views")
 Method = Callable[..., Coroutine[Any, Any, Any]]
 
 

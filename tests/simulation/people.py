@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,11 +14,13 @@ from uuid import UUID
 from functions.ingest.accepting import Accepted
 from functions.ingest.requests import Submission, read
 from shared import outbox
+from shared.callback_links import Subject
 from shared.errors import Transient
 from shared.ids import notification_id
-from shared.saga import EventOwed
+from shared.saga import EventOwed, Receipt
 from shared.statuses import Channel
 from shared.store.directory import User
+from tests.simulation.history import Acceptance
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -36,6 +39,11 @@ ROUTES: tuple[Mapping[str, Any], ...] = (
     {"channels": [WEBSOCKET, EMAIL], "unless_delivered_within_seconds": {WEBSOCKET: 60}},
     {"channels": [EMAIL, WEBSOCKET], "unless_delivered_within_seconds": {EMAIL: 45}},
 )
+STRATEGIES: tuple[Mapping[str, Any], ...] = (
+    {"channels": [EMAIL, WEBSOCKET], "strategy": "all"},
+    {"channels": [WEBSOCKET, EMAIL], "strategy": "escalate", "escalate_after_seconds": 45},
+    {"channels": [EMAIL, WEBSOCKET], "strategy": "escalate", "escalate_after_seconds": 60},
+)
 RETRIES: tuple[tuple[float, ...], ...] = ((2, 4, 8), (2, 4, 8), (), (1,), (30, 300))
 USERS = {
     "ada": User(id="ada", name="Ada", email="ada@example.test"),
@@ -52,11 +60,14 @@ class Scenario:
     posts: tuple[tuple[float, Submission], ...]
     workflows: Mapping[str, Mapping[str, Any]]
     wishes: tuple[tuple[float, str, str, Channel, bool], ...]
+    returned: float
+    """How likely a mail that was taken comes back."""
 
 
-def draw_scenario(random: Random, seconds: float) -> Scenario:
+def draw_scenario(random: Random, seconds: float, began: datetime) -> Scenario:
     """Draw who posts what, and who wants what."""
-    workflows = {f"event_{number}": _draw_workflow(random) for number in range(random.randint(1, 3))}
+    routes = random.choice([ROUTES, ROUTES, STRATEGIES])
+    workflows = {f"event_{number}": _draw_workflow(random, routes) for number in range(random.randint(1, 3))}
     posts = []
     for number in range(random.randint(2, 7)):
         user = random.choices(list(USERS), weights=[6, 5, 2, 1])[0]
@@ -68,11 +79,28 @@ def draw_scenario(random: Random, seconds: float) -> Scenario:
             channel = random.choice([Channel.EMAIL, Channel.WEBSOCKET])
             wish = (random.uniform(0, seconds), random.choice(list(USERS)), random.choice(["general", "news", "*"]))
             wishes.append((*wish, channel, random.random() < 0.2))
-    return Scenario(posts=tuple(posts), workflows=workflows, wishes=tuple(wishes))
+    posts = _draw_limits(posts, random, began)
+    returned = random.choice([0.0, 0.0, 0.5])
+    return Scenario(posts=tuple(posts), workflows=workflows, wishes=tuple(wishes), returned=returned)
 
 
-def _draw_workflow(random: Random) -> dict[str, Any]:
-    workflow = dict(random.choice(ROUTES))
+def _draw_limits(
+    posts: list[tuple[float, Submission]], random: Random, began: datetime
+) -> list[tuple[float, Submission]]:
+    """Let the events of some runs expire early, and take each other's place."""
+    if random.random() < 0.3:
+        posts = [(at, replace(post, collapse_key=random.choice(["one", "two", None]))) for at, post in posts]
+    if random.random() < 0.1:
+        lives = [random.choice([60, 600, 7_200]) for _ in posts]
+        posts = [
+            (at, replace(post, expires_at=began + timedelta(seconds=at + life)))
+            for (at, post), life in zip(posts, lives, strict=True)
+        ]
+    return posts
+
+
+def _draw_workflow(random: Random, routes: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
+    workflow = dict(random.choice(routes))
     workflow["retry_seconds"] = list(random.choice(RETRIES))
     if random.random() < 0.3:
         workflow["on_ambiguous"] = "hold"
@@ -158,6 +186,19 @@ class People:
             process = world.one_of("realtime")
             process.arrive(0, lambda: asyncio.create_task(_acknowledge(process, row.user_id, row.notification_id)))
 
+    def may_return(self, taken: Acceptance) -> None:
+        """Let what the provider has taken come back, sometimes before anybody here has written that it was taken."""
+        world = self._world
+        if not self._scenario.returned or world.random.random() > self._scenario.returned:
+            return
+
+        def come_back() -> None:
+            process = world.one_of("realtime")
+            is_dead = world.random.random() < 0.2
+            process.arrive(0, lambda: asyncio.create_task(_report(process, taken, is_dead=is_dead)))
+
+        world.after(world.random.choice([0.01, 0.2, 2.0, 30.0, 200.0]), come_back)
+
     def _replay(self) -> None:
         """Let an operator start a dead letter over: as the console does."""
         world = self._world
@@ -175,6 +216,18 @@ async def _acknowledge(process: Process, user_id: str, key: UUID) -> None:
     messages = [outbox.receipt("realtime", outbox.About(found, TENANT, epoch)) for found, epoch in noted]
     if messages:
         await process.resources.broker.publish(messages)
+
+
+async def _report(process: Process, taken: Acceptance, *, is_dead: bool) -> None:
+    """Take the provider's report: as the callbacks do."""
+    key, epoch = taken.notification, taken.epoch
+    about = Subject(tenant=TENANT, notification_id=key, channel=taken.channel, epoch=epoch)
+    try:
+        is_new = await process.resources.store.receipts.keep(about, Receipt.FAILED, "it came back", suppress=is_dead)
+    except Transient:
+        return
+    if is_new:
+        await process.resources.broker.publish([outbox.receipt("callbacks", outbox.About(key, TENANT, epoch))])
 
 
 async def _replay(process: Process, key: UUID) -> None:

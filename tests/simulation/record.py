@@ -8,15 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from shared.saga import Saga
+from shared.saga import Receipt, Saga
+from shared.statuses import Channel
 from tests.simulation.history import History
-from tests.simulation.store.rows import AttemptRow, TimelineRow
+from tests.simulation.store.rows import AttemptRow, ReceiptRow, TimelineRow
 from tests.simulation.weather import Weather
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tests.simulation.world import World
+
+Line = tuple[UUID, Channel, int]
+"""One channel of one life of a notification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +35,19 @@ class Record:
     attempts: tuple[AttemptRow, ...] = ()
     timeline: tuple[TimelineRow, ...] = ()
     counted: Mapping[str, float] = field(default_factory=dict)
+    returned: frozenset[Line] = frozenset()
+    """What a provider has reported as undeliverable."""
+    keys: Mapping[UUID, tuple[str, str]] = field(default_factory=dict)
+    """User and collapse key of the notifications that have one."""
 
     def seconds(self, at: datetime) -> float:
         """Turn a time of the database into seconds since the beginning."""
         return (at - self.began).total_seconds()
+
+
+def line_of(row: ReceiptRow) -> Line:
+    """Say what a receipt is about."""
+    return row.notification_id, row.said.channel, row.said.epoch
 
 
 def record_of(world: World) -> Record:
@@ -54,6 +67,10 @@ def record_of(world: World) -> Record:
         attempts=tuple(memory.attempts.rows.values()),
         timeline=tuple(memory.timeline.rows.values()),
         counted=_counted(world),
+        returned=frozenset(line_of(row) for row in memory.receipts.rows.values() if row.said.receipt is Receipt.FAILED),
+        keys={
+            key: (row.user_id, row.collapse_key) for key, row in memory.notifications.rows.items() if row.collapse_key
+        },
     )
 
 

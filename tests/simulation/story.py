@@ -32,6 +32,7 @@ WORDS: Mapping[str, str] = {
     "provider.send": "hears from the provider",
     "publish": "publishes",
     "reject": "rejects",
+    "receipts.keep": "keeps a receipt",
     "sagas.attempts": "reads attempts",
     "sagas.bury": "keeps the dead letter",
     "sagas.commit": "commits",

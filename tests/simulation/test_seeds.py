@@ -61,6 +61,9 @@ WANTED: dict[str, int] = {
     "the broker was emptied": 10,
     "the database went away": 10,
     "withheld: the user does not want this category here": 1,
+    "withheld: a newer notification has taken its place": 5,
+    "a mail came back": 20,
+    "a mail came back before it was known to be sent": 10,
 }
 """What so many seeds exercise, and how often at least."""
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.broker import Message
+from shared.callback_links import Subject
 from shared.events import EventType
 from shared.outcomes import Letter
-from shared.saga import Delivery
-from shared.statuses import TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.saga import Delivery, Receipt
+from shared.statuses import REACHED, TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import Command, Verdict
 from shared.store.intake import Kept
 from tests.simulation.history import Call, DeliveryMoved, Moved, Wish
@@ -119,10 +120,16 @@ class Watch:
         if old.status is not DeliveryStatus.SENDING or new.status not in ENDED_BY_OUTCOME or old.token is None:
             return
         attempt = self._world.memory.attempts.rows.get((key, old.token))
+        if attempt is not None and attempt.said.outcome is K.ACCEPTED and self._has_returned(key, new):
+            return
         if attempt is None or attempt.said.outcome not in ENDED_BY_OUTCOME[new.status]:
             self._history.violate(
                 f"Nobody else's word moves a saga: {key} became {new.status} by no outcome of its own attempt."
             )
+
+    def _has_returned(self, key: UUID, delivery: Delivery) -> bool:
+        """Tell whether the provider has reported that it could not deliver what it had taken."""
+        return (key, delivery.channel, delivery.epoch, Receipt.FAILED.value) in self._world.memory.receipts.rows
 
     def _check_lease(self, key: UUID, new: Delivery) -> None:
         """See that nobody gets a claim while another one's lease runs."""
@@ -143,7 +150,16 @@ class Watch:
 
     def has_ended(self) -> bool:
         """Tell whether nothing is owed to anybody, and no success waits for the sweep to announce it."""
-        return not self._open and not (self._world.weather.has_sweep and self._late_looks())
+        return not (self._open or self._unheard() or (self._world.weather.has_sweep and self._late_looks()))
+
+    def _unheard(self) -> bool:
+        """Tell whether anything counts as sent that its provider has reported as undeliverable."""
+        memory = self._world.memory
+        for key, channel, epoch, receipt in memory.receipts.rows:
+            row = memory.deliveries.rows.get((key, channel)) if receipt == Receipt.FAILED.value else None
+            if row is not None and (row.delivery.status, row.delivery.epoch) == (D.SENT, epoch):
+                return True
+        return False
 
     def next_look(self) -> float | None:
         """Say when the sweep must look at the earliest."""
@@ -153,6 +169,12 @@ class Watch:
 
     def _late_looks(self) -> list[datetime]:
         return [row.next_look_at for row in self._world.memory.attempts.rows.values() if row.next_look_at is not None]
+
+    def _see_return(self, about: Subject) -> None:
+        self._history.seen["a mail came back"] += 1
+        row = self._world.memory.deliveries.rows.get((about.notification_id, about.channel))
+        if row is not None and row.delivery.epoch == about.epoch and row.delivery.status is D.SENDING:
+            self._history.seen["a mail came back before it was known to be sent"] += 1
 
     # what is published
 
@@ -190,7 +212,9 @@ class Watch:
             return
         if attempt.ambiguous:
             self._history.seen["a late success"] += 1
-        if key not in self._sent and row.saga.status not in (N.SKIPPED, N.CANCELLED):
+        found = memory.deliveries.rows[key, attempt.said.channel].delivery
+        is_counted = key in self._sent or found.status in REACHED or self._has_returned(key, found)
+        if not is_counted and row.saga.status is not N.CANCELLED:
             self._history.violate(f"A success wins, however late it is: that of {key} was acknowledged and did not.")
 
     def _is_committed(self, kind: EventType, key: UUID, data: dict[str, Any]) -> bool:
@@ -216,6 +240,8 @@ class Watch:
     def done(self, process: Process, what: str, values: tuple[Any, ...], result: Any) -> None:
         """See one effect done, whether its process ever hears of it or not."""
         self._history.seen[what] += 1
+        if what == "receipts.keep" and result:
+            self._see_return(values[0])
         if what != "claims.claim":
             return
         channel, commands = values
@@ -275,9 +301,11 @@ class Watch:
 
 
 def _owes(world: World, row: NotificationRow) -> bool:
-    """Tell whether anything is owed to a notification: it is under way, or a sent delivery waits for its deadline."""
+    """Tell whether anything is owed to a notification: it is under way, or it is sent and waits for a deadline."""
     if row.saga.status not in TERMINAL:
         return True
+    if row.saga.status is not N.SENT:  # what was acknowledged waits for nothing
+        return False
     deliveries = world.memory.deliveries.rows
     mine = [deliveries[key].delivery for key in ((row.saga.id, channel) for channel in Channel) if key in deliveries]
     return any(d.status is DeliveryStatus.SENT and d.deadline is not None and d.epoch == row.saga.epoch for d in mine)

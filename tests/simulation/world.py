@@ -47,7 +47,7 @@ PROCESSES = {
     "console": 1,
     "realtime": 1,
 }
-SETTINGS = Settings(api_keys=None, host="127.0.0.1", intake_backlog_max=100_000)
+SETTINGS = Settings(api_keys=None, host="127.0.0.1", intake_backlog_max=100_000, channels="email,websocket")
 
 
 class World:
@@ -66,7 +66,7 @@ class World:
         self.broker = ChaosBroker(self)
         self.mail = MailServer(self, TEMPERS if self.weather.has_sweep else SOON_OVER, self.random)
         self.chaos = Chaos(self, self.weather)
-        self.people = People(self, draw_scenario(self.random, self.weather.seconds))
+        self.people = People(self, draw_scenario(self.random, self.weather.seconds, NOON))
         self.is_over = False
         self._places: dict[str, Process] = {}
         self._actors: list[Actor] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -46,6 +47,18 @@ async def test_a_websocket_message_reaches_who_listens_and_who_comes_later(caril
     assert heard["id"] == resumed["id"] == key
     assert heard["message"] == "Order #42 confirmed"
     assert heard["cursor"] == resumed["cursor"]
+
+
+async def test_a_telegram_message_is_in_the_chat_of_its_person(carillon: Client) -> None:
+    chat = str(4711_000_000 + zlib.crc32(carillon.user.encode()))
+    await carillon.put(f"/users/{carillon.user}", {"name": "Somebody", "telegram": chat})
+
+    key = await carillon.post("Order #42 confirmed", channel="telegram")
+
+    document = await carillon.until(key, "sent")
+    (message,) = await carillon.get(f"/sandbox/messages?channel=telegram&to={chat}")
+    assert message["text"] == "Order created\n\nOrder #42 confirmed"
+    assert document["attempts"][0]["provider_message_id"] == f"{chat}:{message['message_id']}"
 
 
 async def test_a_cloud_event_in_any_mode_is_the_same_notification(carillon: Client) -> None:
@@ -109,3 +122,19 @@ async def test_what_the_mail_server_says_is_what_the_saga_does(carillon: Client,
     document = await carillon.until_attempted(key, len(outcomes), status)
     assert [attempt["outcome"] for attempt in document["attempts"]] == outcomes
     assert [attempt["ambiguous"] for attempt in document["attempts"]] == [each == "ambiguous" for each in outcomes]
+
+
+async def test_a_push_message_is_shown_on_every_device_of_its_person(carillon: Client) -> None:
+    for provider in ("fcm", "onesignal"):
+        await carillon.put(f"/users/{carillon.user}/devices/{provider}-{carillon.user}", {"provider": provider})
+
+    key = await carillon.post("Order #42 confirmed", channel="push")
+
+    document = await carillon.until(key, "sent")
+    seen = [
+        message["text"]
+        for provider in ("fcm", "onesignal")
+        for message in await carillon.get(f"/sandbox/messages?channel=push&to={provider}-{carillon.user}")
+    ]
+    assert seen == ["Order #42 confirmed"] * 2
+    assert document["attempts"][0]["reason"] == "2 of 2 devices took it"

@@ -41,10 +41,22 @@ def pending(**changes: Any) -> Saga:
 
 
 def routed(
-    *wanted: Channel, obstacles: Mapping[Channel, Why] | None = None, preferred: Channel | None = None, **plan: Any
+    *wanted: Channel,
+    obstacles: Mapping[Channel, Why] | None = None,
+    preferred: Channel | None = None,
+    expires_after_seconds: float | None = None,
+    has_own_expiry: bool = False,
+    **plan: Any,
 ) -> Routed:
     """Make the facts of routing."""
-    return Routed(plan=Plan(**plan), wanted=wanted, obstacles=obstacles or {}, preferred=preferred)
+    return Routed(
+        plan=Plan(**plan),
+        wanted=wanted,
+        obstacles=obstacles or {},
+        preferred=preferred,
+        expires_after_seconds=expires_after_seconds,
+        has_own_expiry=has_own_expiry,
+    )
 
 
 class Story:
@@ -145,10 +157,10 @@ class Story:
         """Let the next attempt fail for good."""
         self.ends(OutcomeKind.PERMANENT, channel)
 
-    def hears(self, receipt: Receipt, channel: Channel = EMAIL, epoch: int | None = None) -> Decision:
+    def hears(self, receipt: Receipt, channel: Channel = EMAIL, epoch: int | None = None, reason: str = "") -> Decision:
         """Let the far side speak."""
         epoch = self.delivery(channel).epoch if epoch is None else epoch
-        return self.happens(ReceiptRecorded(channel=channel, epoch=epoch, receipt=receipt))
+        return self.happens(ReceiptRecorded(channel=channel, epoch=epoch, receipt=receipt, reason=reason))
 
     def waits_seconds(self, channel: Channel = EMAIL) -> float:
         """Say how long the next attempt waits."""

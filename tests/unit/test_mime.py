@@ -11,20 +11,25 @@ from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.deliver_email.address import AddressMalformed, Sender, check_address
-from functions.deliver_email.mime import Composer, HeaderRefused, text_header
+from functions.deliver_email.headers import HeaderRefused, text_header
+from functions.deliver_email.mime import Composer
+from functions.deliver_email.sender import Sender
+from functions.deliver_email.unsubscribe_links import UnsubscribeLinks
 from shared.errors import SettingMissing
 from shared.outcomes import Letter
 from shared.statuses import Channel
+from shared.unsubscribing import Subscription, read_token
 
 KEY = UUID("0b5a3c1e-6a4f-5c0e-9b51-1f4f0a6d2c11")
+NOTIFICATION = UUID("5f0e2a9c-1f63-5d0b-8a57-6f6f0b8a2e10")
 SENDER = Sender.parse("Carillon <carillon@example.test>")
+SECRET = b"0123456789abcdef0123456789abcdef"
 NOW = 1_700_000_000.0
 
 header_text = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=300)
@@ -33,9 +38,9 @@ body_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=
 ascii_body = st.text(st.sampled_from("ab .=-_\n\tFrom"), max_size=400)
 
 
-def letter(subject: str = "Hello", text: str = "Hi there.", html: str | None = None, **extras: str) -> Letter:
+def letter(subject: str = "Hello", text: str = "Hi there.", html: str | None = None, **options: Any) -> Letter:
     return Letter(
-        notification_id=uuid4(),
+        notification_id=NOTIFICATION,
         tenant="default",
         user_id="1",
         channel=Channel.EMAIL,
@@ -44,12 +49,22 @@ def letter(subject: str = "Hello", text: str = "Hi there.", html: str | None = N
         text=text,
         html=html,
         idempotency_key=KEY,
-        extras=extras,
+        options=options,
     )
 
 
 def compose(sent: Letter, sender: Sender = SENDER) -> bytes:
-    return Composer(sender).compose(sent, NOW)
+    return Composer(sender).compose(sent, NOW).message
+
+
+async def secret() -> bytes:
+    return SECRET
+
+
+async def with_link(sent: Letter, public_url: str) -> bytes:
+    links = UnsubscribeLinks(public_url, secret)
+    await links.prepare()
+    return Composer(SENDER, links).compose(sent, NOW).message
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -114,7 +129,14 @@ def test_a_line_break_in_a_subject_is_refused_rather_than_sent(before: str, bad:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"subject": "a\nb"}, {"address": "a\r\nb"}, {"extras": {"unsubscribe_url": "ftp://x"}}]
+    "bad",
+    [
+        {"subject": "a\nb"},
+        {"address": "a\r\nb"},
+        {"options": {"reply_to": "ada@example.test\r\nBcc: eve@example.test"}},
+        {"options": {"reply_to": "ada@example.test, eve@example.test"}},
+        {"options": {"reply_to": "ädä@example.test"}},
+    ],
 )
 def test_what_would_be_refused_is_known_before_anything_is_written(bad: dict[str, Any]) -> None:
     with pytest.raises(HeaderRefused):
@@ -122,7 +144,7 @@ def test_what_would_be_refused_is_known_before_anything_is_written(bad: dict[str
 
 
 def test_mails_of_one_second_share_its_date_and_the_next_has_its_own() -> None:
-    dates = [read(Composer(SENDER).compose(letter(), NOW + later))["Date"] for later in (0, 0.9, 1, 0)]
+    dates = [read(Composer(SENDER).compose(letter(), NOW + later).message)["Date"] for later in (0, 0.9, 1, 0)]
 
     assert [parsedate_to_datetime(date).second for date in dates] == [20, 20, 21, 20]
 
@@ -130,20 +152,6 @@ def test_mails_of_one_second_share_its_date_and_the_next_has_its_own() -> None:
 def test_a_subject_cannot_add_a_recipient() -> None:
     with pytest.raises(HeaderRefused, match=r"^Subject$"):
         compose(letter("Hello\r\nBcc: eve@example.test"))
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://example.test/u\r\nBcc: eve@example.test",
-        "https://example.test/a b",
-        "https://example.test/>",
-        "ftp://x",
-    ],
-)
-def test_an_unsubscribe_link_cannot_break_out_of_its_header(url: str) -> None:
-    with pytest.raises(HeaderRefused, match=r"^List-Unsubscribe$"):
-        compose(letter(unsubscribe_url=url))
 
 
 def test_a_plain_message_is_readable_as_it_is_on_the_wire() -> None:
@@ -197,9 +205,11 @@ def test_mostly_plain_text_stays_legible_and_other_text_stays_short() -> None:
 
 
 def test_every_attempt_of_a_delivery_carries_the_same_message_id() -> None:
-    first, second = read(compose(letter())), read(compose(letter()))
+    first, second = read(compose(letter())), read(compose(replace(letter(), attempt=2)))
+    another_life = read(compose(replace(letter(), epoch=1)))
 
-    assert first["Message-ID"] == second["Message-ID"] == f"<{KEY}@example.test>"
+    assert first["Message-ID"] == second["Message-ID"] == f"<{NOTIFICATION}.0@example.test>"
+    assert another_life["Message-ID"] == f"<{NOTIFICATION}.1@example.test>"
 
 
 def test_a_mail_says_when_it_was_written_and_that_a_machine_wrote_it() -> None:
@@ -211,14 +221,37 @@ def test_a_mail_says_when_it_was_written_and_that_a_machine_wrote_it() -> None:
     assert str(mail["To"]) == "ada@example.test"
 
 
-def test_one_click_unsubscription_is_offered_over_https_alone() -> None:
-    secure = read(compose(letter(unsubscribe_url="https://example.test/unsubscribe/t0ken")))
-    local = read(compose(letter(unsubscribe_url="http://localhost:8000/unsubscribe/t0ken")))
+async def test_one_click_unsubscription_is_offered_over_https_alone() -> None:
+    secure = read(await with_link(letter(), "https://notify.example.test"))
+    local = read(await with_link(letter(), "http://localhost:8000/"))
 
-    assert secure["List-Unsubscribe"] == "<https://example.test/unsubscribe/t0ken>"
+    link = str(secure["List-Unsubscribe"])
+    assert link.startswith("<https://notify.example.test/unsubscribe/")
     assert secure["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert local["List-Unsubscribe"] == "<http://localhost:8000/unsubscribe/t0ken>"
+    assert str(local["List-Unsubscribe"]).startswith("<http://localhost:8000/unsubscribe/")
     assert local["List-Unsubscribe-Post"] is None
+    assert read(compose(letter()))["List-Unsubscribe"] is None
+
+
+async def test_the_link_names_who_gets_what_so_that_a_click_needs_no_login() -> None:
+    mail = read(await with_link(replace(letter(), tenant="shop", user_id="Zoë", category="offers"), "https://n.test"))
+
+    token = str(mail["List-Unsubscribe"]).removeprefix("<https://n.test/unsubscribe/").removesuffix(">")
+    assert read_token(SECRET, token) == Subscription(
+        tenant="shop", user_id="Zoë", category="offers", channel=Channel.EMAIL
+    )
+
+
+async def test_a_link_too_long_for_a_line_is_left_out_rather_than_the_mail() -> None:
+    mail = await with_link(replace(letter(), user_id="\U0001f600" * 128), f"https://{'n' * 200}.test")
+
+    assert read(mail)["List-Unsubscribe"] is None
+
+
+@pytest.mark.parametrize("url", ["", "notify.test", "ftp://x", "https://n.test/>", "https://n.test\r\nBcc: a@b.test"])
+def test_an_address_of_ours_that_no_mail_can_hold_stops_the_start(url: str) -> None:
+    with pytest.raises(SettingMissing, match="PUBLIC_URL"):
+        UnsubscribeLinks(url, secret)
 
 
 def test_a_body_that_contains_the_boundary_is_not_cut_there() -> None:
@@ -227,48 +260,6 @@ def test_a_body_that_contains_the_boundary_is_not_cut_there() -> None:
     mail = read(compose(letter(text=text, html="<p>Hi</p>")))
 
     assert content(mail, "plain") == as_lines(text)
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["ada@example.test", "a.d-a+tag@mail.example.test", "root@localhost", "ädä@example.test", "ada@bücher.example"],
-)
-def test_an_address_of_a_person_passes(address: str) -> None:
-    check_address(address)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "ada",
-        "@example.test",
-        "ada@",
-        "ada@@example.test",
-        "ada@example.test\r\nRCPT TO:<eve@example.test>",
-        "ada@example.test\n",
-        "ada\0@example.test",
-        "<ada@example.test>",
-        "ada@example.test>",
-        "ada lovelace@example.test",
-        "ada\u00a0lovelace@example.test",
-        "ada@example.test, eve@example.test",
-        "ada..lovelace@example.test",
-        ".ada@example.test",
-        "ada@-example.test",
-        "ada@example..test",
-        "ada@[127.0.0.1]",
-        '"ada"@example.test',
-        f"{'a' * 65}@example.test",
-        f"ada@{'a.' * 130}test",
-        "ada\ud800@example.test",
-    ],
-)
-def test_what_is_no_address_is_refused_without_being_quoted(address: str) -> None:
-    with pytest.raises(AddressMalformed) as refused:
-        check_address(address)
-
-    assert "ada" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

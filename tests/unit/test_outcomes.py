@@ -19,7 +19,7 @@ def test_a_letter_is_shown_without_its_address_and_its_words() -> None:
         text="the text",
         html="<p>the text</p>",
         idempotency_key=UUID(int=2),
-        extras={"phone": "+15550100"},
+        options={"phone": "+15550100"},
     )
 
     shown = repr(letter)

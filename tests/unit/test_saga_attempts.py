@@ -48,6 +48,17 @@ def test_a_transient_failure_is_tried_again_after_two_four_and_eight_seconds() -
         assert promised <= wait <= promised * 1.1
 
 
+@pytest.mark.parametrize(("asked", "promised"), [(30, 30), (0.5, 2), (None, 2), (10**12, 7 * 86_400)])
+def test_a_provider_that_fails_and_says_when_to_come_back_is_not_called_before(
+    asked: float | None, promised: float
+) -> None:
+    story = Story(EMAIL)
+
+    story.ends(TRANSIENT, retry_after_seconds=asked)
+
+    assert promised <= story.waits_seconds() <= promised * 1.1
+
+
 def test_jitter_only_adds_and_spreads_notifications_that_fail_together() -> None:
     waits = set()
     for _ in range(50):

@@ -27,6 +27,7 @@ from shared.saga import (
     ResultOwed,
     Routed,
     Saga,
+    Strategy,
     Why,
     decide,
     due_now,
@@ -49,11 +50,19 @@ from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, is_final, pendi
 CHANNELS = (EMAIL, SMS, WEBSOCKET)
 WAITING = frozenset({DeliveryStatus.RETRYING, DeliveryStatus.DEFERRED})
 CLAIMABLE = WAITING | {DeliveryStatus.QUEUED}
-PLANS = st.builds(
-    Plan,
-    retry_seconds=st.sampled_from([(), (1.0,), (2.0, 4.0, 8.0)]),
-    on_ambiguous=st.sampled_from(OnAmbiguous),
-    unless_delivered_within_seconds=st.sampled_from([{}, {WEBSOCKET: 30.0}, {EMAIL: 600.0, SMS: 30.0}]),
+WAITS: dict[Strategy, list[dict[Channel, float]]] = {
+    Strategy.FIRST: [{}, {WEBSOCKET: 30.0}, {EMAIL: 600.0, SMS: 30.0}],
+    Strategy.ALL: [{}],
+    Strategy.ESCALATE: [dict.fromkeys(CHANNELS, 60.0)],
+}
+PLANS = st.sampled_from(Strategy).flatmap(
+    lambda strategy: st.builds(
+        Plan,
+        strategy=st.just(strategy),
+        retry_seconds=st.sampled_from([(), (1.0,), (2.0, 4.0, 8.0)]),
+        on_ambiguous=st.sampled_from(OnAmbiguous),
+        unless_delivered_within_seconds=st.sampled_from(WAITS[strategy]),
+    )
 )
 ROUTES = st.builds(
     Routed,
@@ -61,6 +70,8 @@ ROUTES = st.builds(
     wanted=st.permutations(CHANNELS).map(tuple),
     obstacles=st.just({}) | st.dictionaries(st.sampled_from(CHANNELS), st.sampled_from(Why)),
     preferred=st.none() | st.sampled_from(CHANNELS),
+    expires_after_seconds=st.sampled_from([None, None, 600.0, 200_000.0]),
+    has_own_expiry=st.booleans(),
 )
 
 
@@ -124,6 +135,15 @@ def what_changes_is_told_and_what_does_not_is_not(fold: Fold) -> None:
     assert bool(fold.story.told) == (fold.before != fold.after)
 
 
+def with_all_no_channel_moves_for_another(fold: Fold) -> None:
+    if fold.before.plan.strategy is not Strategy.ALL or fold.before.status is not NotificationStatus.QUEUED:
+        return
+    if isinstance(fold.occurrence, ReceiptRecorded) or (
+        isinstance(fold.occurrence, AttemptRecorded) and fold.occurrence.reason != Why.SUPERSEDED
+    ):
+        assert {old.channel for old, _ in fold.moved()} <= {fold.occurrence.channel}
+
+
 LAWS: tuple[Callable[[Fold], None], ...] = (
     the_notification_moves_as_its_table_says,
     the_deliveries_move_as_their_table_says,
@@ -132,6 +152,7 @@ LAWS: tuple[Callable[[Fold], None], ...] = (
     the_same_decision_is_made_twice,
     a_copy_changes_nothing,
     what_changes_is_told_and_what_does_not_is_not,
+    with_all_no_channel_moves_for_another,
 )
 
 
@@ -143,8 +164,11 @@ class Life:
         self.route = route
         self.calls: list[tuple[Delivery, UUID]] = []
         self.seen: list[Occurrence] = []
+        self.bounced: set[tuple[Channel, int]] = set()
 
     def fold(self, occurrence: Occurrence) -> None:
+        if isinstance(occurrence, AttemptRecorded) and (occurrence.channel, occurrence.epoch) in self.bounced:
+            occurrence = replace(occurrence, undelivered="it bounced")  # as its row would be read now
         before = self.story.saga
         decision = self.story.happens(occurrence)
         self.seen.append(occurrence)
@@ -176,13 +200,15 @@ class Life:
         self.calls.append((self.story.delivery(channel), token))
 
     def answers(
-        self, back: int, outcome: OutcomeKind, *, withheld: bool = False, retry_after_seconds: float | None = None
+        self, back: int, outcome: OutcomeKind, *, withheld: Why | None = None, retry_after_seconds: float | None = None
     ) -> None:
         """Let one of the last calls end so; it may have ended otherwise before."""
         if len(self.calls) > back:
             called, token = self.calls[-1 - back]
             attempt = self.story.record(token, outcome, called.channel)
-            attempt = replace(attempt, epoch=called.epoch, attempt=called.attempt, withheld=withheld)
+            attempt = replace(attempt, epoch=called.epoch, attempt=called.attempt)
+            if withheld:
+                attempt = replace(attempt, withheld=True, reason=withheld.value)
             self.fold(replace(attempt, retry_after_seconds=retry_after_seconds))
 
     def attempts(self, outcome: OutcomeKind) -> None:
@@ -197,6 +223,8 @@ class Life:
 
     def hears(self, channel: Channel, receipt: Receipt, epochs_ago: int) -> None:
         epoch = self.story.saga.epoch - epochs_ago
+        if receipt is Receipt.FAILED:
+            self.bounced.add((channel, epoch))
         self.fold(ReceiptRecorded(channel=channel, epoch=epoch, receipt=receipt))
 
     def looks(self, after_seconds: float) -> None:
@@ -243,7 +271,7 @@ def check(story: Story) -> None:
     assert (look is None) == is_final(saga), "what has not ended is looked at again, and nothing else"
     assert not (items and is_final(saga)), "what has ended is owed nothing"
     assert not (under_way and saga.status in TERMINAL), "nobody is asked for anything after the end"
-    assert len(under_way) <= 1, "one channel is asked at a time"
+    assert len(under_way) <= 1 or saga.plan.strategy is Strategy.ALL, "one channel is asked at a time"
     assert all(delivery.tries <= saga.plan.max_tries for delivery in saga.current()), "tries are bounded"
 
 
@@ -253,7 +281,10 @@ MOVES: tuple[Move, ...] = (
     *[Life.routes, Life.claims, Life.loses_its_lease, Life.is_compensated, Life.is_replayed] * 2,
     *[partial(Life.attempts, outcome=outcome) for outcome in OUTCOMES] * 3,
     *[partial(Life.answers, back=back, outcome=outcome) for back, outcome in product(BACK, OUTCOMES)],
-    partial(Life.answers, back=0, outcome=OutcomeKind.PERMANENT, withheld=True),
+    *[
+        partial(Life.answers, back=0, outcome=OutcomeKind.PERMANENT, withheld=why)
+        for why in (Why.OPTED_OUT, Why.SUPERSEDED)
+    ],
     *[
         partial(Life.answers, back=0, outcome=OutcomeKind.THROTTLED, retry_after_seconds=seconds)
         for seconds in (0.0, 5.0, 90_000.0)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from infrastructure.sandbox.behaviours import Behaviour, behaviour_of
 from infrastructure.sandbox.mailbox import Content, Mailbox, Received
+from infrastructure.sandbox.moods import Moods, Outage
 from infrastructure.sandbox.routes import sandbox_app
 from shared.auth import Keys
 from shared.settings import Settings
@@ -29,19 +31,25 @@ def mailbox() -> Mailbox:
     return mailbox
 
 
-async def get(mailbox: Mailbox, query: str = "", *, settings: Settings = OPEN, key: str = "") -> tuple[int, Any]:
+async def ask(
+    mailbox: Mailbox, path: str, query: str = "", *, settings: Settings = OPEN, key: str = "", **more: Any
+) -> tuple[int, Any]:
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
+        return {"type": "http.request", "body": json.dumps(more["body"]).encode() if "body" in more else b""}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(dict(message))
 
-    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/sandbox/messages", "root_path": ""}
+    scope: dict[str, Any] = {"type": "http", "method": more.get("method", "GET"), "path": path, "root_path": ""}
     scope |= {"query_string": query.encode(), "headers": [(b"x-api-key", key.encode())] if key else []}
-    await sandbox_app(mailbox, Keys(settings))(scope, receive, send)
-    return sent[0]["status"], json.loads(sent[1]["body"])
+    await sandbox_app(mailbox, more.get("moods", {}), Keys(settings))(scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"] or b"null")
+
+
+async def get(mailbox: Mailbox, query: str = "", **more: Any) -> tuple[int, Any]:
+    return await ask(mailbox, "/sandbox/messages", query, **more)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +81,52 @@ async def test_a_channel_that_does_not_exist_is_refused_by_name(mailbox: Mailbox
 @pytest.mark.parametrize(("key", "status"), [("", 401), ("k-2", 401), ("k-1", 200)])
 async def test_where_the_api_needs_a_key_the_sandbox_needs_it_too(mailbox: Mailbox, key: str, status: int) -> None:
     assert (await get(mailbox, settings=LOCKED, key=key))[0] == status
+
+
+async def test_the_inbox_can_be_emptied(mailbox: Mailbox) -> None:
+    status, _ = await get(mailbox, method="DELETE")
+
+    assert (status, await get(mailbox)) == (204, (200, []))
+
+
+async def test_the_switches_of_a_stand_in_are_turned_while_it_runs(mailbox: Mailbox) -> None:
+    moods = {"smtp": Moods(), "twilio": Moods()}
+
+    await ask(
+        mailbox, "/sandbox/providers/twilio", method="PUT", body={"error_rate": 1, "outage": "reset"}, moods=moods
+    )
+
+    assert (moods["twilio"].error_rate, moods["twilio"].outage, moods["smtp"].outage) == (1, Outage.RESET, None)
+    calm = {"latency_seconds": 0.0, "error_rate": 0.0, "outage": None}
+    shown = {"smtp": calm, "twilio": {**calm, "error_rate": 1.0, "outage": "reset"}}
+    assert await ask(mailbox, "/sandbox/providers", moods=moods) == (200, shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "answer"),
+    [
+        ("pigeon", {}, (404, "name")),
+        ("smtp", {"error_rate": 2}, (422, "error_rate")),
+        ("smtp", {"outage": "holiday"}, (422, "outage")),
+        ("smtp", {"colour": "red"}, (422, "colour")),
+    ],
+)
+async def test_a_switch_that_does_not_exist_is_refused_by_name(
+    mailbox: Mailbox, name: str, body: dict[str, Any], answer: tuple[int, str]
+) -> None:
+    path, moods = f"/sandbox/providers/{name}", {"smtp": Moods()}
+
+    status, problem = await ask(mailbox, path, method="PUT", body=body, moods=moods)
+
+    assert (status, problem.get("field") or problem["errors"][0]["field"]) == answer
+    assert moods["smtp"].error_rate == 0
+
+
+async def test_the_same_behaviours_are_there_on_every_channel(mailbox: Mailbox) -> None:
+    status, recipients = await ask(mailbox, "/sandbox/recipients")
+
+    assert status == 200
+    assert [one["behaviour"] for one in recipients] == list(Behaviour)
+    for one in recipients:
+        for channel in ("sms", "telegram", "push"):
+            assert behaviour_of(one[channel]) is Behaviour(one["behaviour"])

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.folding import read_workflow
-from shared.saga import OnAmbiguous, Plan
+from shared.saga import OnAmbiguous, Plan, Strategy
 from shared.statuses import Channel
 from shared.workflows import DEFAULT, Workflow
 
@@ -71,11 +71,37 @@ def test_a_workflow_says_everything_that_the_plan_is_made_of() -> None:
         {"on_ambiguous": "guess"},
         {"unless_delivered_within_seconds": {"websocket": 0}},
         {"unless_delivered_within_seconds": {"pigeon": 5}},
+        {"strategy": "some"},
+        {"strategy": "escalate"},
+        {"escalate_after_seconds": 60},
+        {"strategy": "all", "escalate_after_seconds": 60},
+        {"strategy": "escalate", "escalate_after_seconds": 0},
+        {"strategy": "all", "unless_delivered_within_seconds": {"email": 5}},
+        {"expires_after_seconds": 59},
+        {"expires_after_seconds": 604_801},
     ],
 )
 def test_a_workflow_out_of_bounds_is_refused(definition: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Workflow.model_validate(definition)
+
+
+@pytest.mark.parametrize("seconds", [60, 604_800])
+def test_a_workflow_may_let_its_notifications_live_from_a_minute_to_a_week(seconds: int) -> None:
+    assert Workflow(expires_after_seconds=seconds).expires_after_seconds == seconds
+
+
+def test_escalation_waits_as_long_on_every_channel_unless_the_workflow_names_another_time_for_one() -> None:
+    definition = {"strategy": "escalate", "escalate_after_seconds": 60}
+
+    plan = Workflow.model_validate({**definition, "unless_delivered_within_seconds": {"email": 600}}).plan()
+
+    assert plan.strategy is Strategy.ESCALATE
+    assert set(plan.unless_delivered_within_seconds) == set(Channel)
+    assert (plan.unless_delivered_within_seconds[Channel.EMAIL], plan.unless_delivered_within_seconds[Channel.SMS]) == (
+        600,
+        60,
+    )
 
 
 def test_a_workflow_that_a_newer_version_wrote_does_not_stop_the_notification() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.planted import broker, claims, email, intake, sagas, steps, store
+from tests.mutants.planted import broker, callbacks, claims, email, intake, providers, sagas, steps, store, strategies
 
 PLANTED: tuple[Mutant, ...] = (
     *intake.PLANTED,
     *steps.PLANTED,
     *sagas.PLANTED,
+    *strategies.PLANTED,
     *claims.PLANTED,
     *store.PLANTED,
     *broker.PLANTED,
     *email.PLANTED,
+    *providers.PLANTED,
+    *callbacks.PLANTED,
 )

@@ -113,4 +113,12 @@ PLANTED = (
         instead="        self._is_started = True",
         looks_at=("tests/contract/test_in_process.py",),
     ),
+    Mutant(
+        name="heartbeat-sees-nothing",
+        breaks="A connection on which something comes is not taken for dead.",
+        file="shared/broker/rabbit_wire.py",
+        text="self.bytes_received += at",
+        instead="self.bytes_received += 0",
+        looks_at=("tests/unit/test_rabbit_wire.py",),
+    ),
 )

@@ -180,9 +180,9 @@ PLANTED = (
     Mutant(
         name="suppressions-unsorted",
         breaks="Addresses are suppressed in their order: two sets that meet never deadlock.",
-        file="shared/store/claims.py",
-        text='key=lambda row: (row.tenant, row.address or ""),',
-        instead="key=lambda row: 0,",
+        file="shared/store/consequences.py",
+        text='key=lambda item: (item.tenant, item.address or "")',
+        instead="key=lambda item: 0",
         looks_at=("tests/integration/test_claims_that_meet.py",),
     ),
     Mutant(

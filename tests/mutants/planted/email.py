@@ -85,10 +85,10 @@ PLANTED = (
     Mutant(
         name="command-in-an-address",
         breaks="What would smuggle a command into the conversation is never sent.",
-        file="functions/deliver_email/address.py",
+        file="shared/addresses.py",
         text="if not _ADDRESS.fullmatch(address):",
         instead="if not _ADDRESS.match(address):",
-        looks_at=("tests/unit/test_mime.py", CONVERSATION),
+        looks_at=("tests/unit/test_addresses.py", CONVERSATION),
     ),
     Mutant(
         name="another-key-for-every-attempt",

@@ -107,8 +107,8 @@ PLANTED = (
     Mutant(
         name="no-lease-check-before-the-call",
         breaks="A call that could outlast its lease is not begun.",
-        file="shared/step/delivery.py",
-        text="if started > helds[0].lease_ends_at - means.provider.deadline_seconds:",
+        file="shared/step/attempting.py",
+        text="if started > helds[0].lease_ends_at - provider.deadline_seconds:",
         instead="if False:",
         looks_at=(STORY,),
     ),

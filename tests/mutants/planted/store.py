@@ -153,4 +153,12 @@ PLANTED = (
         instead="(false) EXECUTE FUNCTION refuse_delivery_transition()",
         looks_at=(SAGAS_ON_POSTGRES,),
     ),
+    Mutant(
+        name="column-without-its-nulls",
+        breaks="A column says whether it holds nulls.",
+        file="shared/store/columns.py",
+        text="int(_NULL in values)",
+        instead="0",
+        looks_at=("tests/unit/test_columns.py",),
+    ),
 )

@@ -12,6 +12,7 @@ from shared.saga import Delivery, OnAmbiguous
 from shared.saga.state import MAX_TAKEOVERS
 from shared.statuses import UNDER_WAY, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import LEASE_SECONDS, Claim, Claims, Command, Recorded, Verdict
+from tests.simulation.store.devices import forget
 from tests.simulation.store.engine import Memory, Transaction
 from tests.simulation.store.facts import address_of, obstacle
 from tests.simulation.store.recording import abandon, give_back, postpone, record_set, suppress
@@ -44,6 +45,9 @@ class MemoryClaims(Claims):
             await transaction.run(partial(record_set, channel, said))
             for item in sorted(said, key=lambda item: (item.tenant, item.address or "")):
                 await transaction.run(partial(suppress, channel, item))
+            await transaction.run(
+                partial(forget, [(one.tenant, dead) for one in said for dead in one.outcome.dead_devices])
+            )
 
     async def give_back(self, channel: Channel, unused: Sequence[tuple[Command, UUID]]) -> None:
         """Undo claims under which nothing was called."""
@@ -100,20 +104,48 @@ def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Comm
         tx.put(tx.memory.deliveries, key, replace(row, delivery=_taken(held, verdict, token, now), claimed_at=now))
     user = tx.get(tx.memory.users, (row.tenant, of.user_id))
     category = of.saga.plan.category
-    why = obstacle(tx, row.tenant, of.user_id, category, held.channel)
+    why = obstacle(tx, row.tenant, of.user_id, category, held.channel, is_superseded=_is_superseded(tx, of))
     return Claim(
         verdict=_VERDICTS.get(verdict) or Verdict(verdict),
         token=token if verdict in (Verdict.CLAIMED, TAKEOVER) else held.token,
         outcome="ambiguous" if verdict == LOST else held.outcome.value if held.outcome else None,
         tenant=row.tenant,
         user_id=of.user_id,
-        address=address_of(user, held.channel),
+        address=address_of(tx, row.tenant, user, held.channel),
         content=row.content or {},
         withheld=why.value if why else None,
         remaining_seconds=(held.due_at - now).total_seconds() if held.due_at else 0.0,
         traceparent=of.saga.traceparent,
         accepted_seconds_ago=(now - of.saga.created_at).total_seconds(),
+        expires_in_seconds=(of.saga.expires_at - now).total_seconds(),
+        collapse_key=of.collapse_key,
+        in_doubt_for_seconds=_in_doubt(tx, row, is_abandoned=verdict in (TAKEOVER, LOST)),
     )
+
+
+def _is_superseded(tx: Transaction, of: NotificationRow) -> bool:
+    """Tell whether a newer notification has the same key."""
+    key = (of.saga.tenant, of.user_id, of.collapse_key)
+    return of.collapse_key is not None and any(
+        (other.saga.tenant, other.user_id, other.collapse_key) == key and other.saga.created_at > of.saga.created_at
+        for other in tx.all(tx.memory.notifications).values()
+    )
+
+
+def _in_doubt(tx: Transaction, row: DeliveryRow, *, is_abandoned: bool) -> float | None:
+    """Tell how long ago the first attempt began that may have been taken; one that was abandoned now is among them."""
+    held = row.delivery
+    if held.attempt == 1 and not held.takeovers and not is_abandoned:
+        return None
+    began = [
+        attempt.started_at
+        for attempt in tx.all(tx.memory.attempts).values()
+        if attempt.notification_id == row.notification_id
+        and (attempt.said.channel, attempt.said.epoch) == (held.channel, held.epoch)
+        and attempt.said.outcome is OutcomeKind.AMBIGUOUS
+        and attempt.started_at is not None
+    ]
+    return (tx.memory.now() - min(began)).total_seconds() if began else None
 
 
 def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime) -> str:

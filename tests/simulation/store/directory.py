@@ -67,6 +67,7 @@ class MemoryGauges(Gauges):
 def _put_users(tenant: str, users: Sequence[User], tx: Transaction) -> None:
     for user in users:
         tx.put(tx.memory.users, (tenant, user.id), user)
+        tx.put(tx.memory.user_changes, (tenant, user.id), tx.memory.now())
 
 
 def _count_backlog(ceiling: int, tx: Transaction) -> int:

@@ -65,6 +65,8 @@ class Memory:
         self.inbox_cursors: Table[tuple[str, str], int] = Table()
         self.gauges: Table[str, int] = Table()
         self.users: Table[tuple[str, str], User] = Table()
+        self.user_changes: Table[tuple[str, str], datetime] = Table()
+        self.devices: Table[tuple[str, str, str], rows.DeviceRow] = Table()
         self.preferences: Table[tuple[str, str, str, Channel], bool] = Table()
         self.suppressions: Table[tuple[str, Channel, str], str] = Table()
         self.workflows: Table[tuple[str, str], dict[str, Any]] = Table()

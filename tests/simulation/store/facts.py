@@ -11,13 +11,16 @@ from shared.statuses import Channel
 from shared.store.claims import ADDRESS
 from shared.store.directory import User
 from shared.store.facts import Facts
+from tests.simulation.store.devices import address_of_devices
 from tests.simulation.store.engine import Transaction
 
 
-def address_of(user: User | None, channel: Channel) -> str | None:
+def address_of(tx: Transaction, tenant: str, user: User | None, channel: Channel) -> str | None:
     """Find where a person is reached on a channel."""
-    if user is None or channel is Channel.PUSH:
+    if user is None:
         return None
+    if channel is Channel.PUSH:
+        return address_of_devices(tx, tenant, user.id)
     places = {
         Channel.EMAIL: user.email,
         Channel.SMS: user.phone,
@@ -28,18 +31,22 @@ def address_of(user: User | None, channel: Channel) -> str | None:
     return places[channel]
 
 
-def obstacle(tx: Transaction, tenant: str, user_id: str, category: str, channel: Channel) -> Why | None:
+def obstacle(
+    tx: Transaction, tenant: str, user_id: str, category: str, channel: Channel, *, is_superseded: bool = False
+) -> Why | None:
     """Say why nothing may be sent to a person on a channel, if so."""
     memory = tx.memory
     user = tx.get(memory.users, (tenant, user_id))
     if user is None:
         return Why.UNKNOWN_USER
-    address = address_of(user, channel)
+    address = address_of(tx, tenant, user, channel)
     if address is None:
         return Why.NO_ADDRESS
     wishes = [tx.get(memory.preferences, (tenant, user_id, named, channel)) for named in (category, "*")]
     if False in wishes:
         return Why.OPTED_OUT
+    if is_superseded:
+        return Why.SUPERSEDED
     return Why.SUPPRESSED if tx.get(memory.suppressions, (tenant, channel, address)) is not None else None
 
 
@@ -66,5 +73,6 @@ def _facts(tx: Transaction, key: UUID) -> Facts | None:
         data=row.data,
         preferred=row.preferred,
         workflow=workflow,
+        has_own_expiry=row.has_own_expiry,
         obstacles={channel: why for channel, why in obstacles.items() if why is not None},
     )

@@ -45,7 +45,7 @@ def _insert(tx: Transaction, item: NewNotification) -> bool:
         tenant=item.tenant,
         status=NotificationStatus.PENDING,
         created_at=now,
-        expires_at=now + timedelta(hours=24),
+        expires_at=min(item.expires_at or now + timedelta(hours=24), now + timedelta(days=7)),
         next_look_at=now + timedelta(seconds=FIRST_LOOK_SECONDS),
         traceparent=item.traceparent,
         correlation_id=item.correlation_id,
@@ -58,6 +58,8 @@ def _insert(tx: Transaction, item: NewNotification) -> bool:
         body_hash=item.body_hash,
         data=item.data,
         preferred=Channel(item.preferred) if item.preferred else None,
+        has_own_expiry=item.expires_at is not None,
+        collapse_key=item.collapse_key,
         updated_at=now,
     )
     return tx.insert(tx.memory.notifications, item.id, row)

@@ -52,6 +52,7 @@ def _keep(tx: Transaction, channel: Channel, item: Recorded, *, is_late: bool) -
         reason=outcome.reason,
         retry_after_seconds=outcome.retry_after_seconds,
         withheld=item.withheld,
+        choice=outcome.choice,
     )
     known = tx.lock(tx.memory.attempts, key)
     if known is not None and known.said.outcome is not OutcomeKind.AMBIGUOUS:

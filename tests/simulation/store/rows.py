@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.outcomes import Device
 from shared.saga import AttemptRecorded, Delivery, Entry, ReceiptRecorded, Saga
 from shared.statuses import Channel
 from shared.store.breakers import BreakerState
@@ -23,6 +24,8 @@ class NotificationRow:
     body_hash: bytes
     data: dict[str, Any] = field(repr=False)
     preferred: Channel | None = None
+    has_own_expiry: bool = False
+    collapse_key: str | None = None
     is_routed: bool = False
     updated_at: datetime
 
@@ -114,3 +117,11 @@ class InboxRow:
     created_at: datetime
     acknowledged_at: datetime | None = None
     retracted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRow:
+    """A registration; without a device once it is removed."""
+
+    user_id: str
+    device: Device | None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from shared.saga import AttemptRecorded, ReceiptRecorded, Saga, next_look
+from shared.saga import AttemptRecorded, Receipt, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
 from shared.statuses import NotificationStatus
 from shared.store import plans
@@ -22,7 +22,7 @@ from tests.simulation.store.facts import facts_of
 from tests.simulation.store.inbox import retract
 from tests.simulation.store.late_successes import due_successes, settle
 from tests.simulation.store.recording import abandon
-from tests.simulation.store.rows import DeadLetterRow, DeliveryRow, NotificationRow, TimelineRow
+from tests.simulation.store.rows import AttemptRow, DeadLetterRow, DeliveryRow, NotificationRow, TimelineRow
 
 
 class MemorySagaSet(SagaSet):
@@ -62,7 +62,8 @@ class MemorySagaSet(SagaSet):
         table = self.transaction.memory.attempts
         found = await self.transaction.run(lambda tx: {pair: tx.get(table, pair) for pair in pairs})
         await self.transaction.run(lambda tx: settle(tx, [pair for pair, row in found.items() if row is not None]))
-        return {pair: row.said for pair, row in found.items() if row is not None}
+        rows = {pair: row for pair, row in found.items() if row is not None}
+        return {pair: replace(row.said, undelivered=_undelivered(self.transaction, row)) for pair, row in rows.items()}
 
     async def receipts(self, ids: Sequence[UUID]) -> dict[UUID, list[ReceiptRecorded]]:
         """Read the receipts of notifications, oldest first."""
@@ -175,6 +176,13 @@ class MemorySagas(Sagas):
     async def hasten(self) -> int:
         """Let the sweep look soon at everything under way."""
         return await self._memory.run(_hasten)
+
+
+def _undelivered(tx: Transaction, row: AttemptRow) -> str | None:
+    """Find what a provider reported if it could not deliver what it had taken."""
+    key = (row.notification_id, row.said.channel, row.said.epoch, Receipt.FAILED.value)
+    receipt = tx.get(tx.memory.receipts, key)
+    return receipt.said.reason if receipt else None
 
 
 def _locked(tx: Transaction, ids: Sequence[UUID]) -> list[NotificationRow]:

@@ -7,10 +7,12 @@ from shared.store.breakers import OPEN_SECONDS
 from tests.simulation.store.breakers import MemoryBreakers
 from tests.simulation.store.claims import MemoryClaims
 from tests.simulation.store.dead_letters import MemoryDeadLetters
+from tests.simulation.store.devices import MemoryDevices
 from tests.simulation.store.directory import MemoryDirectory, MemoryGauges
 from tests.simulation.store.engine import Memory
 from tests.simulation.store.inbox import MemoryInbox
 from tests.simulation.store.intake import MemoryIntake
+from tests.simulation.store.receipts import MemoryReceipts
 from tests.simulation.store.sagas import MemorySagas
 from tests.simulation.store.views import MemoryViews
 
@@ -25,9 +27,11 @@ class MemoryStore(Store):
         self.claims = MemoryClaims(memory)
         self.breakers = MemoryBreakers(memory, open_seconds=breaker_open_seconds)
         self.dead_letters = MemoryDeadLetters(memory)
+        self.devices = MemoryDevices(memory)
         self.directory = MemoryDirectory(memory)
         self.gauges = MemoryGauges(memory)
         self.inbox = MemoryInbox(memory)
+        self.receipts = MemoryReceipts(memory)
         self.views = MemoryViews(memory)
 
     async def open(self, *, patience_seconds: float = 60) -> None:

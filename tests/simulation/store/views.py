@@ -106,6 +106,7 @@ def _attempt(row: AttemptRow) -> dict[str, Any]:
         "code": said.code,
         "reason": said.reason,
         "provider": row.provider,
+        "choice": said.choice,
         "provider_message_id": row.provider_message_id,
         "started_at": _time(row.started_at),
         "ended_at": _time(row.ended_at),
