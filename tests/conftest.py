@@ -75,6 +75,11 @@ def _missing_rabbitmq() -> str | None:
     return None
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Choose one worker more than there are cores: much of a test of whole processes is waiting."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs a RabbitMQ where there is none, and say so; with CI=true let it fail.
 

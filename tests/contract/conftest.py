@@ -11,6 +11,7 @@ from shared.broker import Broker
 from shared.broker.in_process import InProcessBroker
 from shared.broker.rabbit import RabbitBroker
 from tests.contract.clean_slate import SOON_SECONDS, delete_all_queues, hurried_queues
+from tests.contract.listening import eventually
 
 IN_PROCESS, RABBIT = "in process", "rabbitmq"
 
@@ -35,8 +36,9 @@ def make_broker(request: pytest.FixtureRequest) -> Callable[[], Broker]:
 
 @pytest.fixture
 async def broker(make_broker: Callable[[], Broker]) -> AsyncIterator[Broker]:
-    """A started broker that holds nothing."""
+    """A started broker that holds nothing; on a busy machine the connection may come after the start has returned."""
     broker = make_broker()
     await broker.start()
+    await eventually(lambda: broker.is_ready)
     yield broker
     await broker.stop()
