@@ -8,6 +8,7 @@ status  sent -> delivered | read | failed
 from __future__ import annotations
 
 from functions.callbacks.api import CallbacksApi
+from functions.callbacks.operations import OPERATIONS
 from shared.step import Api
 
-FUNCTION = Api(name="callbacks", open=CallbacksApi)
+FUNCTION = Api(name="callbacks", open=CallbacksApi, operations=OPERATIONS)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.callbacks import pages
+from shared.access import Caller
 from shared.errors import Refused
 from shared.requests import read_body
 from shared.runtime import Resources
@@ -29,12 +30,12 @@ class Unsubscribing:
         self._secrets = resources.store.secrets
         self._directory = resources.store.directory
 
-    async def ask(self, request: Request) -> Response:
+    async def ask(self, request: Request, caller: Caller) -> Response:
         """Show what would be stopped; change nothing."""
         wanted = await self._subscription(request)
         return pages.question(wanted.category, wanted.channel) if wanted else pages.unknown()
 
-    async def stop(self, request: Request) -> Response:
+    async def stop(self, request: Request, caller: Caller) -> Response:
         """Stop it; done twice it is done once.
 
         Raises:

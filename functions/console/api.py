@@ -6,15 +6,16 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from functions.console.suppressions import suppression_routes
+from functions.console.operations import GET_DEAD_LETTER, LIST_DEAD_LETTERS, REPLAY
+from functions.console.suppressions import suppression_handlers
 from shared import outbox
-from shared.auth import Keys
+from shared.access import Caller
+from shared.auth import Gate
 from shared.errors import Refused
 from shared.runtime import Resources
 from shared.saga import EventOwed
-from shared.step import ApiWork
+from shared.step import ApiWork, routes
 
 SOURCE = "console"
 STATUSES = ("open", "replayed", "resolved", "discarded")
@@ -26,39 +27,29 @@ class ConsoleApi(ApiWork):
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._letters = resources.store.dead_letters
-        self._keys = Keys(resources.settings)
-        super().__init__(
-            [
-                Route("/dead-letters", self.list_letters),
-                Route("/dead-letters/{id}", self.get_letter),
-                Route("/dead-letters/{id}/replay", self.replay, methods=["POST"]),
-                *suppression_routes(resources, self._keys),
-            ]
-        )
+        handlers = {LIST_DEAD_LETTERS: self.list_letters, GET_DEAD_LETTER: self.get_letter, REPLAY: self.replay}
+        super().__init__(routes(Gate(resources.settings), {**handlers, **suppression_handlers(resources)}))
 
-    async def list_letters(self, request: Request) -> Response:
+    async def list_letters(self, request: Request, caller: Caller) -> Response:
         """List dead letters, newest first: `?status=open`."""
-        tenant = self._keys.tenant(request.headers)
         status = request.query_params.get("status", "open")
         if status not in STATUSES:
             raise Refused(422, "Invalid filter", f"It must be one of {', '.join(STATUSES)}.", field="status")
-        return JSONResponse({"dead_letters": await self._letters.listing(tenant, status=status)})
+        return JSONResponse({"dead_letters": await self._letters.listing(caller.tenant, status=status)})
 
-    async def get_letter(self, request: Request) -> Response:
+    async def get_letter(self, request: Request, caller: Caller) -> Response:
         """Show one dead letter."""
-        tenant = self._keys.tenant(request.headers)
-        letter = await self._letters.get(tenant, _id(request))
+        letter = await self._letters.get(caller.tenant, _id(request))
         if letter is None:
             raise _unknown()
         return JSONResponse(letter)
 
-    async def replay(self, request: Request) -> Response:
+    async def replay(self, request: Request, caller: Caller) -> Response:
         """Start its saga over, as the next epoch. Twice clicked is once done."""
-        tenant = self._keys.tenant(request.headers)
         key = _id(request)
-        saga = await self._letters.replay(tenant, key, by="api")
+        saga = await self._letters.replay(caller.tenant, key, by=caller.name)
         if saga is None:
-            letter = await self._letters.get(tenant, key)
+            letter = await self._letters.get(caller.tenant, key)
             if letter is None:
                 raise _unknown()
             raise Refused(409, "Not open", f"This dead letter is {letter['status']}, or holds no notification.")

@@ -9,6 +9,7 @@ status  failed | unknown -> pending
 from __future__ import annotations
 
 from functions.console.api import ConsoleApi
+from functions.console.operations import OPERATIONS
 from shared.step import Api
 
-FUNCTION = Api(name="console", open=ConsoleApi)
+FUNCTION = Api(name="console", open=ConsoleApi, operations=OPERATIONS)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from functions.console.documents import SuppressionDocument
+from functions.console.operations import LIFT_SUPPRESSION, LIST_SUPPRESSIONS, PUT_SUPPRESSION
 from shared import strict_json
+from shared.access import Caller
 from shared.addresses import Chat, Email, Phone
-from shared.auth import Keys
 from shared.errors import Refused
+from shared.operations import Operation
 from shared.problems import refused_fields
 from shared.requests import read_body
 from shared.runtime import Resources
 from shared.statuses import Channel
+from shared.step import Handler
 from shared.store.suppressions import Suppression
 
 PAGE = 100
@@ -35,35 +38,24 @@ ADDRESSES: dict[Channel, TypeAdapter[str]] = {
 log = logging.getLogger(__name__)
 
 
-class SuppressionDocument(BaseModel):
-    """Why nothing is to be sent to an address."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reason: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-
-
 class SuppressionRoutes:
     """List, put and lift. An address stands in the request's own address, percent-encoded; no log repeats it."""
 
-    def __init__(self, resources: Resources, keys: Keys) -> None:
+    def __init__(self, resources: Resources) -> None:
         self._suppressions = resources.store.suppressions
-        self._keys = keys
 
-    async def list(self, request: Request) -> Response:
+    async def list(self, request: Request, caller: Caller) -> Response:
         """List a page by channel and address: `?channel=email&cursor=...`, with the cursor of the next one."""
-        tenant = self._keys.tenant(request.headers)
         query = request.query_params
         channel = _channel(query["channel"]) if "channel" in query else None
         after = _read_cursor(query["cursor"]) if "cursor" in query else ("", "")
-        found = await self._suppressions.listing(tenant, channel=channel, after=after, limit=PAGE + 1)
+        found = await self._suppressions.listing(caller.tenant, channel=channel, after=after, limit=PAGE + 1)
         page = found[:PAGE]
         following = _write_cursor(page[-1]) if len(found) > PAGE else None
         return JSONResponse({"suppressions": [_document(one) for one in page], "next_cursor": following})
 
-    async def put(self, request: Request) -> Response:
+    async def put(self, request: Request, caller: Caller) -> Response:
         """Suppress an address, with a reason."""
-        tenant = self._keys.tenant(request.headers)
         channel, address = _place(request)
         body = await read_body(request)
         strict_json.parse(body)  # what it refuses, pydantic would let through: duplicate keys, NaN, \u0000
@@ -71,27 +63,25 @@ class SuppressionRoutes:
             document = SuppressionDocument.model_validate_json(body)
         except ValidationError as broken:
             raise refused_fields(broken) from None
-        return JSONResponse(_document(await self._suppressions.put(tenant, channel, address, document.reason)))
+        return JSONResponse(_document(await self._suppressions.put(caller.tenant, channel, address, document.reason)))
 
-    async def lift(self, request: Request) -> Response:
+    async def lift(self, request: Request, caller: Caller) -> Response:
         """Let messages go to an address again."""
-        tenant = self._keys.tenant(request.headers)
         channel, address = _place(request)
-        if not await self._suppressions.lift(tenant, channel, address):
+        if not await self._suppressions.lift(caller.tenant, channel, address):
             raise Refused(404, "Not found", "This address is not suppressed on this channel.")
-        log.info("a suppression was lifted", extra={"tenant": tenant, "channel": channel.value})
+        log.info("a suppression was lifted", extra={"tenant": caller.tenant, "channel": channel.value})
         return Response(status_code=204)
 
 
-def suppression_routes(resources: Resources, keys: Keys) -> list[Route]:
-    """List the routes."""
-    suppressions = SuppressionRoutes(resources, keys)
-    one = "/suppressions/{channel}/{address:path}"  # the part before an @ may hold a slash, which comes here decoded
-    return [
-        Route("/suppressions", suppressions.list),
-        Route(one, suppressions.put, methods=["PUT"]),
-        Route(one, suppressions.lift, methods=["DELETE"]),
-    ]
+def suppression_handlers(resources: Resources) -> dict[Operation, Handler]:
+    """Say who does what."""
+    suppressions = SuppressionRoutes(resources)
+    return {
+        LIST_SUPPRESSIONS: suppressions.list,
+        PUT_SUPPRESSION: suppressions.put,
+        LIFT_SUPPRESSION: suppressions.lift,
+    }
 
 
 def _channel(text: str) -> Channel:

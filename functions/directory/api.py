@@ -6,15 +6,16 @@ import re
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from functions.directory.devices import device_routes
+from functions.directory.devices import device_handlers
 from functions.directory.documents import UserDocument
+from functions.directory.operations import GET_USER, GET_WORKFLOW, PUT_USER, PUT_WORKFLOW
 from functions.directory.reading import USER_ID, read_document, read_path
-from shared.auth import Keys
+from shared.access import Caller
+from shared.auth import Gate
 from shared.errors import Refused
 from shared.runtime import Resources
-from shared.step import ApiWork
+from shared.step import ApiWork, routes
 from shared.store.directory import User
 from shared.workflows import Workflow
 
@@ -26,29 +27,24 @@ class DirectoryApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._directory = resources.store.directory
-        self._keys = Keys(resources.settings)
-        super().__init__(
-            [
-                Route("/users/{id}", self.put_user, methods=["PUT"]),
-                Route("/users/{id}", self.get_user),
-                *device_routes(resources, self._keys),
-                Route("/workflows/{event_type:path}", self.put_workflow, methods=["PUT"]),
-                Route("/workflows/{event_type:path}", self.get_workflow),
-            ]
-        )
+        own = {
+            PUT_USER: self.put_user,
+            GET_USER: self.get_user,
+            PUT_WORKFLOW: self.put_workflow,
+            GET_WORKFLOW: self.get_workflow,
+        }
+        super().__init__(routes(Gate(resources.settings), {**own, **device_handlers(resources)}))
 
-    async def put_user(self, request: Request) -> Response:
+    async def put_user(self, request: Request, caller: Caller) -> Response:
         """Create or replace a user."""
-        tenant = self._keys.tenant(request.headers)
         key = read_path(request, "id", USER_ID)
         document = await read_document(request, UserDocument)
-        await self._directory.put_users(tenant, [User(id=key, **document.model_dump())])
+        await self._directory.put_users(caller.tenant, [User(id=key, **document.model_dump())])
         return JSONResponse({"id": key, **document.model_dump()})
 
-    async def get_user(self, request: Request) -> Response:
+    async def get_user(self, request: Request, caller: Caller) -> Response:
         """Show a user."""
-        tenant = self._keys.tenant(request.headers)
-        user = await self._directory.user(tenant, read_path(request, "id", USER_ID))
+        user = await self._directory.user(caller.tenant, read_path(request, "id", USER_ID))
         if user is None:
             raise Refused(404, "Not found", "There is no user with this id.")
         return JSONResponse(
@@ -62,18 +58,16 @@ class DirectoryApi(ApiWork):
             }
         )
 
-    async def put_workflow(self, request: Request) -> Response:
+    async def put_workflow(self, request: Request, caller: Caller) -> Response:
         """Create or replace the workflow of an event type; `*` is the default of the tenant."""
-        tenant = self._keys.tenant(request.headers)
         event_type = read_path(request, "event_type", _EVENT_TYPE)
         workflow = await read_document(request, Workflow)
         definition = workflow.model_dump(mode="json", exclude_defaults=True)
-        await self._directory.put_workflow(tenant, event_type, definition)
+        await self._directory.put_workflow(caller.tenant, event_type, definition)
         return JSONResponse({"event_type": event_type, **workflow.model_dump(mode="json")})
 
-    async def get_workflow(self, request: Request) -> Response:
+    async def get_workflow(self, request: Request, caller: Caller) -> Response:
         """Show the workflow that an event type follows: its own, else the tenant's default, else Carillon's."""
-        tenant = self._keys.tenant(request.headers)
         event_type = read_path(request, "event_type", _EVENT_TYPE)
-        workflow = Workflow.model_validate(await self._directory.workflow(tenant, event_type))
+        workflow = Workflow.model_validate(await self._directory.workflow(caller.tenant, event_type))
         return JSONResponse({"event_type": event_type, **workflow.model_dump(mode="json")})

@@ -6,14 +6,16 @@ import re
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from functions.directory.documents import DeviceDocument
+from functions.directory.operations import LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE
 from functions.directory.reading import USER_ID, read_document, read_path
-from shared.auth import Keys
+from shared.access import Caller
 from shared.errors import Refused
+from shared.operations import Operation
 from shared.runtime import Resources
 from shared.statuses import PushService
+from shared.step import Handler
 from shared.store.directory import Directory
 
 MAX_DEVICES = 50
@@ -25,14 +27,13 @@ _TOKEN = re.compile(r"[!-~]{1,4096}")
 class DeviceRoutes:
     """Register, list and remove. A token is in the address, percent-encoded."""
 
-    def __init__(self, resources: Resources, keys: Keys) -> None:
+    def __init__(self, resources: Resources) -> None:
         self._directory: Directory = resources.store.directory
         self._devices = resources.store.devices
-        self._keys = keys
 
-    async def put(self, request: Request) -> Response:
+    async def put(self, request: Request, caller: Caller) -> Response:
         """Register a device; again and again, as apps do. A token that was another user's is this one's from now on."""
-        tenant, user = await self._user(request)
+        tenant, user = caller.tenant, await self._user(request, caller)
         token = _token(request)
         document = await read_document(request, DeviceDocument)
         known = {(one.provider, one.token) for one in await self._devices.of_user(tenant, user)}
@@ -41,9 +42,9 @@ class DeviceRoutes:
         await self._devices.register(tenant, user, provider=document.provider, token=token, platform=document.platform)
         return JSONResponse({"token": token, **document.model_dump(mode="json")})
 
-    async def list(self, request: Request) -> Response:
+    async def list(self, request: Request, caller: Caller) -> Response:
         """List the devices, the oldest registration first."""
-        tenant, user = await self._user(request)
+        tenant, user = caller.tenant, await self._user(request, caller)
         found = [
             {
                 "token": one.token,
@@ -55,30 +56,25 @@ class DeviceRoutes:
         ]
         return JSONResponse({"devices": found})
 
-    async def delete(self, request: Request) -> Response:
+    async def delete(self, request: Request, caller: Caller) -> Response:
         """Remove a device of the provider that the query names."""
-        tenant, user = self._keys.tenant(request.headers), read_path(request, "id", USER_ID)
+        tenant, user = caller.tenant, read_path(request, "id", USER_ID)
         was_there = await self._devices.remove(tenant, user, provider=_provider(request), token=_token(request))
         if not was_there:
             raise Refused(404, "Not found", "The user has no such device.")
         return Response(status_code=204)
 
-    async def _user(self, request: Request) -> tuple[str, str]:
-        tenant, key = self._keys.tenant(request.headers), read_path(request, "id", USER_ID)
-        if await self._directory.user(tenant, key) is None:
+    async def _user(self, request: Request, caller: Caller) -> str:
+        key = read_path(request, "id", USER_ID)
+        if await self._directory.user(caller.tenant, key) is None:
             raise Refused(404, "Not found", "There is no user with this id.")
-        return tenant, key
+        return key
 
 
-def device_routes(resources: Resources, keys: Keys) -> list[Route]:
-    """List the routes."""
-    devices = DeviceRoutes(resources, keys)
-    one = "/users/{id}/devices/{token:path}"  # a token may hold a slash, which comes here decoded
-    return [
-        Route("/users/{id}/devices", devices.list),
-        Route(one, devices.put, methods=["PUT"]),
-        Route(one, devices.delete, methods=["DELETE"]),
-    ]
+def device_handlers(resources: Resources) -> dict[Operation, Handler]:
+    """Say who does what."""
+    devices = DeviceRoutes(resources)
+    return {LIST_DEVICES: devices.list, PUT_DEVICE: devices.put, REMOVE_DEVICE: devices.delete}
 
 
 def _token(request: Request) -> str:

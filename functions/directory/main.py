@@ -8,6 +8,7 @@ status  none
 from __future__ import annotations
 
 from functions.directory.api import DirectoryApi
+from functions.directory.operations import OPERATIONS
 from shared.step import Api
 
-FUNCTION = Api(name="directory", open=DirectoryApi)
+FUNCTION = Api(name="directory", open=DirectoryApi, operations=OPERATIONS)

@@ -8,19 +8,20 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from functions.ingest.accepting import Acceptance, Accepted
+from functions.ingest.operations import GET_NOTIFICATION, POST_EVENTS
 from functions.ingest.requests import read
 from shared import cloudevents
-from shared.auth import Keys
+from shared.access import Caller
+from shared.auth import Gate
 from shared.errors import Refused
 from shared.headers import received
 from shared.logs import CORRELATION
 from shared.problems import problem
 from shared.requests import read_body
 from shared.runtime import Resources
-from shared.step import ApiWork
+from shared.step import ApiWork, guarded, routes
 
 
 class IngestApi(ApiWork):
@@ -28,32 +29,27 @@ class IngestApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._keys = Keys(resources.settings)
+        gate = Gate(resources.settings)
         self._acceptance = Acceptance(resources)
         super().__init__(
-            [
-                Route("/events", self.post_events, methods=["POST"]),
-                Route("/api/v1/notifications/{id}", self.get_notification),
-            ],
-            exact={("POST", "/events"): self.post_events},
+            routes(gate, {POST_EVENTS: self.post_events, GET_NOTIFICATION: self.get_notification}),
+            exact={("POST", POST_EVENTS.path): guarded(gate, POST_EVENTS, self.post_events)},
         )
 
-    async def post_events(self, request: Request) -> Response:
+    async def post_events(self, request: Request, caller: Caller) -> Response:
         """Accept one event, or a CloudEvents batch. 202 means kept."""
         headers = received(request.scope["headers"])
-        tenant = self._keys.tenant(headers)
         CORRELATION.set(headers.get("x-correlation-id", "")[:128] or None)
         if cloudevents.mode(headers) is cloudevents.Mode.BATCHED:
             body = await read_body(request, cloudevents.MAX_BATCH_BYTES)
-            answers = await self._acceptance.accept(read(headers, body, tenant=tenant))
+            answers = await self._acceptance.accept(read(headers, body, tenant=caller.tenant))
             return _json(202, {"results": [_one_of_many(answer) for answer in answers]})
         body = await read_body(request)
-        return _json(202, _document(await self._acceptance.accept_one(read(headers, body, tenant=tenant)[0])))
+        return _json(202, _document(await self._acceptance.accept_one(read(headers, body, tenant=caller.tenant)[0])))
 
-    async def get_notification(self, request: Request) -> Response:
+    async def get_notification(self, request: Request, caller: Caller) -> Response:
         """Show a notification with its deliveries, attempts and timeline."""
-        tenant = self._keys.tenant(request.headers)
-        document = await self._resources.store.views.notification(tenant, _id(request.path_params["id"]))
+        document = await self._resources.store.views.notification(caller.tenant, _id(request.path_params["id"]))
         if document is None:
             raise _unknown()
         return _json(200, document)

@@ -8,6 +8,7 @@ status  -> pending
 from __future__ import annotations
 
 from functions.ingest.api import IngestApi
+from functions.ingest.operations import OPERATIONS
 from shared.step import Api
 
-FUNCTION = Api(name="ingest", open=IngestApi)
+FUNCTION = Api(name="ingest", open=IngestApi, operations=OPERATIONS)

@@ -7,7 +7,8 @@ status  sent -> delivered
 
 from __future__ import annotations
 
+from functions.realtime.operations import OPERATIONS
 from functions.realtime.sockets import RealtimeApi
 from shared.step import Api
 
-FUNCTION = Api(name="realtime", open=RealtimeApi)
+FUNCTION = Api(name="realtime", open=RealtimeApi, operations=OPERATIONS)

@@ -16,8 +16,9 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from functions.realtime.audience import Audience, Listener
+from functions.realtime.operations import SERVE_SOCKET
 from shared import outbox, strict_json
-from shared.auth import Keys
+from shared.auth import Gate
 from shared.broker import Subscription
 from shared.errors import DatabaseUnavailable, Refused
 from shared.problems import problem
@@ -42,10 +43,10 @@ class RealtimeApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._keys = Keys(resources.settings)
+        self._gate = Gate(resources.settings)
         self._audience = Audience()
         self._hints: Subscription | None = None
-        super().__init__([WebSocketRoute("/ws/{user_id}", self.serve)])
+        super().__init__([WebSocketRoute(SERVE_SOCKET.path, self.serve)])
 
     async def start(self) -> None:
         """Hear the hints."""
@@ -60,7 +61,7 @@ class RealtimeApi(ApiWork):
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it leaves, is too slow, or this process ends."""
         try:
-            tenant = self._keys.tenant(socket.headers)
+            tenant = (await self._gate.admit(socket, SERVE_SOCKET)).tenant
             cursor = _cursor(socket)
         except Refused as refused:
             await socket.send_denial_response(_denial(refused))

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from shared.events import EventType
+from shared.operations import Operation
 from shared.outcomes import Line, Provider
 from shared.runtime import Resources
 from shared.statuses import Channel
@@ -37,6 +38,7 @@ class Api:
 
     name: str
     open: Callable[[Resources], ApiWork]
+    operations: Sequence[Operation]
 
 
 class ApiWork:

@@ -1,0 +1,65 @@
+"""What the API offers, as a table: who may call it, what it takes, what it answers. No code that does it.
+
+The gate, the routes and the specification (`/openapi.json`) are all made of these records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.access import Access
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter in the query or a header; `schema` is JSON Schema."""
+
+    name: str
+    about: str
+    schema: Mapping[str, Any]
+    place: str = "query"
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer that is no problem document; `model` is None where there is no body."""
+
+    about: str
+    model: type[BaseModel] | None = None
+    media_type: str = JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Operation:
+    """One method at one address, in Starlette's form: `{name:path}` for what may hold a slash.
+
+    `refuses` lists the statuses of its own problem documents; those that any operation may answer (401 and 403 unless
+    it is public, 429, 503, 413 and 415 where there is a body) are understood. `person` names the part of the address
+    that says whose thing it is, where the access is `PERSON`.
+    """
+
+    name: str
+    method: str
+    path: str
+    access: Access
+    summary: str
+    tag: str
+    takes: Mapping[str, type[BaseModel] | None] = field(default_factory=lambda: MappingProxyType({}))
+    gives: Mapping[int, Answer]
+    refuses: frozenset[int] = frozenset()
+    parameters: tuple[Parameter, ...] = ()
+    person: str = "id"
+    example: Any = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method in {"GET", "HEAD"}

@@ -1,0 +1,33 @@
+"""Make routes of a table of operations: each behind the gate, which tells its handler who calls."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.access import Caller
+from shared.auth import Gate
+from shared.operations import Operation
+from shared.step.definition import Endpoint
+
+Handler = Callable[[Request, Caller], Awaitable[Response]]
+
+
+def guarded(gate: Gate, operation: Operation, handle: Handler) -> Endpoint:
+    """Put a handler behind the gate."""
+
+    async def endpoint(request: Request) -> Response:
+        return await handle(request, await gate.admit(request, operation))
+
+    return endpoint
+
+
+def routes(gate: Gate, handlers: Mapping[Operation, Handler]) -> list[Route]:
+    """Make the routes of a function's operations, in their order: where two fit an address, the first one takes it."""
+    return [
+        Route(operation.path, guarded(gate, operation, handle), methods=[operation.method])
+        for operation, handle in handlers.items()
+    ]
