@@ -1,4 +1,4 @@
-"""One transaction over the sagas of a set of events."""
+"""The sagas of a set of events, folded together."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from shared.step import Done
 from shared.store.changes import Change
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
+from shared.store.unlocked import ChangedMeanwhile
 
 SOURCE = "orchestrate"
 RESULTS = frozenset({EventType.DELIVERY_SUCCEEDED, EventType.DELIVERY_FAILED})
@@ -31,32 +32,75 @@ class Known:
     receipts: Mapping[UUID, list[ReceiptRecorded]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What became of a set: its sagas, and for each event the one that it was about."""
+
+    sagas: SagaSet
+    changes: Sequence[Change]
+    found: Sequence[Change | None]
+
+
 async def orchestrate_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
-    """Fold a set: lock in id order, decide in the order of arrival, write once per saga, say what is owed."""
+    """Fold a set: decide in the order of arrival, write once per saga, say what is owed.
+
+    It is read and written without locks; where somebody else is at work on one of its sagas, or something unusual has
+    happened, it is folded again, under locks in id order.
+    """
+    folded = await _fold_unlocked(resources, events) if _is_usual(events) else None
+    if folded is None:
+        async with resources.store.sagas.transaction() as sagas:
+            folded = await _fold_set(resources, sagas, events)
+    tell_ends(resources.metrics, folded.changes)
+    return _owed(folded)
+
+
+def _is_usual(events: Sequence[Event]) -> bool:
+    """Tell whether every saga of a set occurs once in it, to be routed or with an outcome."""
+    ids = {event.data.notification_id for event in events}
+    return len(ids) == len(events) and all(_names_what_it_is_about(event) for event in events)
+
+
+def _names_what_it_is_about(event: Event) -> bool:
+    if event.data.notification_id is None:
+        return False
+    return event.type is EventType.NOTIFICATION_ACCEPTED or (event.type in RESULTS and event.data.token is not None)
+
+
+async def _fold_unlocked(resources: Resources, events: Sequence[Event]) -> Folded | None:
+    try:
+        async with resources.store.unlocked.sagas() as sagas:
+            return await _fold_set(resources, sagas, events)
+    except ChangedMeanwhile:
+        return None
+
+
+async def _fold_set(resources: Resources, sagas: SagaSet, events: Sequence[Event]) -> Folded:
     ids = [event.data.notification_id for event in events if event.data.notification_id]
-    async with resources.store.sagas.transaction() as sagas:
-        changes = await sagas.lock(ids)
-        found = [changes.get(event.data.notification_id) if event.data.notification_id else None for event in events]
-        known = await _read(sagas, changes, events)
-        for event, change in zip(events, found, strict=True):
-            if change is not None:
-                _fold(resources, sagas, change, event, known)
-        await settle(sagas, list(changes.values()), known.facts)
-    tell_ends(resources.metrics, changes.values())
-    return _owed(found, sagas)
+    changes = await sagas.load(ids, _answered(events))
+    found = [changes.get(event.data.notification_id) if event.data.notification_id else None for event in events]
+    known = await _read(sagas, changes, events)
+    for event, change in zip(events, found, strict=True):
+        if change is not None:
+            _fold(resources, sagas, change, event, known)
+    await settle(sagas, list(changes.values()), known.facts)
+    return Folded(sagas=sagas, changes=list(changes.values()), found=found)
 
 
-async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence[Event]) -> Known:
-    pending = [key for key, change in changes.items() if change.before.status is NotificationStatus.PENDING]
-    pairs = [
+def _answered(events: Sequence[Event]) -> list[tuple[UUID, UUID]]:
+    return [
         (event.data.notification_id, event.data.token)
         for event in events
         if event.type in RESULTS and event.data.notification_id and event.data.token
     ]
+
+
+async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence[Event]) -> Known:
+    pending = [key for key, change in changes.items() if change.before.status is NotificationStatus.PENDING]
     looked_at = [event.data.notification_id for event in events if event.type in LOOKS]
     return Known(
         facts=await sagas.facts(pending),
-        attempts=await sagas.attempts(pairs),
+        attempts=await sagas.attempts(_answered(events)),
         receipts=await sagas.receipts([key for key in looked_at if key]),
     )
 
@@ -80,13 +124,14 @@ def _occurrences(resources: Resources, change: Change, event: Event, known: Know
     return [*known.receipts.get(key, ()), Looked()]  # an acknowledgement counts before a deadline does
 
 
-def _owed(found: Sequence[Change | None], sagas: SagaSet) -> list[Done | Exception]:
+def _owed(folded: Folded) -> list[Done | Exception]:
     """Give each saga's messages to the last of its events: they are published before any of them is answered."""
+    found, now = folded.found, folded.sagas.now
     answers: list[Done | Exception] = [_NOTHING] * len(found)
     last = {id(change): place for place, change in enumerate(found)}
     for place, change in enumerate(found):
         if change is not None and last[id(change)] == place:
-            answers[place] = Done(messages(SOURCE, change.after, owed_after(change, sagas), sagas.now))
+            answers[place] = Done(messages(SOURCE, change.after, owed_after(change, folded.sagas), now))
     return answers
 
 

@@ -33,8 +33,8 @@ class Facts:
 _IS_SUPPRESSED = " OR ".join(
     f"(s.channel = '{channel}' AND s.address = {column})" for channel, column in ADDRESS.items()
 )
-_FACTS = f"""
-SELECT n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
+COLUMNS = f"""
+       n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
        COALESCE(w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
        {", ".join(f"{column} IS NOT NULL" for column in ADDRESS.values())},
        (SELECT array_agg(p.channel) FROM preferences p
@@ -42,12 +42,15 @@ SELECT n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
           AND p.category IN (COALESCE(w.definition->>'category', d.definition->>'category', 'general'), '*')),
        (SELECT array_agg(s.channel) FROM suppressions s
         WHERE s.tenant = n.tenant AND ({_IS_SUPPRESSED}))
+"""  # noqa: S608 - names of columns, all ours
+SOURCES = """
 FROM notifications n
 LEFT JOIN users u ON u.tenant = n.tenant AND u.id = n.user_id
 LEFT JOIN workflows w ON w.tenant = n.tenant AND w.event_type = n.event_type
 LEFT JOIN workflows d ON d.tenant = n.tenant AND d.event_type = '*'
 WHERE n.id = ANY(%b)
-"""  # noqa: S608 - names of columns, all ours
+"""
+_FACTS = f"SELECT {COLUMNS} {SOURCES}"
 _FIRST_ADDRESS = 9
 
 
@@ -56,10 +59,11 @@ async def facts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Facts
     if not ids:
         return {}
     rows = await (await connection.execute(_FACTS, (Uuids(ids),))).fetchall()
-    return {row[0]: _facts(row) for row in rows}
+    return {row[0]: facts_of(row) for row in rows}
 
 
-def _facts(row: tuple[Any, ...]) -> Facts:
+def facts_of(row: tuple[Any, ...]) -> Facts:
+    """Read a row of `COLUMNS`."""
     addresses = row[_FIRST_ADDRESS : _FIRST_ADDRESS + len(ADDRESS)]
     return Facts(
         event_type=row[1],

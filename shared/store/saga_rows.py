@@ -8,6 +8,22 @@ from shared.saga import AttemptRecorded, Delivery, Receipt, ReceiptRecorded, Sag
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store import plans
 
+NOTIFICATION_COLUMNS = """
+    n.id, n.tenant, n.status, n.reason, n.epoch, n.version, n.created_at, n.expires_at, n.send_at, n.next_look_at,
+    n.looks, n.traceparent, n.plan::text, n.correlation_id, n.has_bounced, clock_timestamp()
+"""
+PLAN, HAS_BOUNCED, NOW, NOTIFICATION_WIDTH = 12, 14, 15, 16
+DELIVERY_COLUMNS = """
+    d.notification_id, d.channel, d.status, d.position, d.epoch, d.attempt, d.tries, d.deferrals, d.takeovers, d.due_at,
+    d.lease_until, d.token, d.outcome, d.deadline, d.reason
+"""
+DELIVERY_WIDTH = 15
+ATTEMPT_COLUMNS = """
+    a.notification_id, a.token, a.channel, a.epoch, a.attempt, a.outcome, a.code, a.reason, a.retry_after_seconds,
+    a.withheld, a.choice, a.next_look_at IS NOT NULL
+"""
+ATTEMPT_WIDTH = 12
+
 _CHANNEL = {channel.value: channel for channel in Channel}
 _NOTIFICATION = {status.value: status for status in NotificationStatus}
 _DELIVERY = {status.value: status for status in DeliveryStatus}
@@ -15,7 +31,7 @@ _OUTCOME = {kind.value: kind for kind in OutcomeKind}
 
 
 def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
-    """Read a notification's row, in the order of the columns that `sagas.py` selects."""
+    """Read a notification's row, in the order of its columns."""
     return Saga(
         id=row[0],
         tenant=row[1],

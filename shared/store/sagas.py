@@ -19,49 +19,41 @@ from shared.store.database import Connection, Database
 from shared.store.facts import Facts, facts
 from shared.store.inbox import retract
 from shared.store.late_successes import LateSuccess, late_successes, settle
-from shared.store.saga_rows import attempt_of, delivery_of, receipt_of, saga_of
+from shared.store.saga_rows import (
+    ATTEMPT_COLUMNS,
+    DELIVERY_COLUMNS,
+    HAS_BOUNCED,
+    NOTIFICATION_COLUMNS,
+    NOW,
+    PLAN,
+    attempt_of,
+    delivery_of,
+    receipt_of,
+    saga_of,
+)
+from shared.store.saga_sql import CHANGED, DELIVERY_LIST, DELIVERY_VALUES, TOLD
 
-_NOTIFICATION = """
-    id, tenant, status, reason, epoch, version, created_at, expires_at, send_at, next_look_at, looks, traceparent,
-    plan::text, correlation_id, has_bounced, clock_timestamp()
-"""
-_LOCK = f"SELECT {_NOTIFICATION} FROM notifications WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
+_LOCK = f"SELECT {NOTIFICATION_COLUMNS} FROM notifications n WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
 _LOCK_DUE = f"""
-SELECT {_NOTIFICATION} FROM notifications WHERE next_look_at <= clock_timestamp()
+SELECT {NOTIFICATION_COLUMNS} FROM notifications n WHERE next_look_at <= clock_timestamp()
 ORDER BY next_look_at LIMIT %b FOR UPDATE SKIP LOCKED
 """  # noqa: S608
-_DELIVERIES = """
-SELECT notification_id, channel, status, position, epoch, attempt, tries, deferrals, takeovers, due_at, lease_until,
-       token, outcome, deadline, reason
-FROM deliveries WHERE notification_id = ANY(%b) ORDER BY notification_id, channel FOR UPDATE
-"""
-_ATTEMPTS = """
-SELECT a.notification_id, a.token, a.channel, a.epoch, a.attempt, a.outcome, a.code, a.reason, a.retry_after_seconds,
-       a.withheld, a.choice, a.next_look_at IS NOT NULL
+_DELIVERIES = f"""
+SELECT {DELIVERY_COLUMNS}
+FROM deliveries d WHERE notification_id = ANY(%b) ORDER BY notification_id, channel FOR UPDATE
+"""  # noqa: S608
+_ATTEMPTS = f"""
+SELECT {ATTEMPT_COLUMNS}
 FROM unnest(%b::uuid[], %b::uuid[]) AS w(notification_id, token) JOIN attempts a USING (notification_id, token)
-"""
+"""  # noqa: S608
 _RECEIPTS = """
 SELECT notification_id, channel, epoch, receipt, reason FROM receipts
 WHERE notification_id = ANY(%b) ORDER BY notification_id, created_at
 """
-_SAVE = """
-WITH changed AS (
-    UPDATE notifications n
-    SET status = s.status, reason = s.reason, epoch = s.epoch, version = n.version + 1, expires_at = s.expires_at,
-        plan = COALESCE(s.plan, n.plan), updated_at = clock_timestamp(),
-        next_look_at = s.next_look_at, looks = s.looks
-    FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::jsonb[], %b::timestamptz[],
-                %b::smallint[]) AS s(id, status, reason, epoch, expires_at, plan, next_look_at, looks)
-    WHERE n.id = s.id
-), told AS (
-    INSERT INTO timeline (notification_id, entries)
-    SELECT * FROM unnest(%b::uuid[], %b::jsonb[])
-)
-INSERT INTO deliveries AS d (notification_id, channel, tenant, status, position, epoch, attempt, tries, deferrals,
-                             takeovers, due_at, lease_until, outcome, deadline, content, reason)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::smallint[], %b::int[], %b::int[], %b::int[],
-                     %b::int[], %b::int[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::timestamptz[],
-                     %b::jsonb[], %b::text[])
+_SAVE = f"""
+WITH changed AS ({CHANGED}), told AS ({TOLD})
+INSERT INTO deliveries AS d ({DELIVERY_LIST})
+SELECT * FROM unnest({DELIVERY_VALUES})
 ON CONFLICT (notification_id, channel) DO UPDATE
 SET status = EXCLUDED.status, position = EXCLUDED.position, epoch = EXCLUDED.epoch, attempt = EXCLUDED.attempt,
     tries = EXCLUDED.tries, deferrals = EXCLUDED.deferrals, takeovers = EXCLUDED.takeovers, due_at = EXCLUDED.due_at,
@@ -69,7 +61,7 @@ SET status = EXCLUDED.status, position = EXCLUDED.position, epoch = EXCLUDED.epo
     content = CASE WHEN EXCLUDED.content = 'null' THEN d.content ELSE EXCLUDED.content END,
     token = CASE WHEN EXCLUDED.epoch = d.epoch THEN d.token END,
     reason = EXCLUDED.reason, updated_at = clock_timestamp()
-"""
+"""  # noqa: S608 - constants of ours
 _TOUCH = """
 UPDATE notifications n SET next_look_at = s.next_look_at, looks = s.looks
 FROM unnest(%b::uuid[], %b::timestamptz[], %b::smallint[]) AS s(id, next_look_at, looks) WHERE n.id = s.id
@@ -96,6 +88,10 @@ class SagaSet:
         self._bounced: set[UUID] = set()
         self.now: datetime = datetime.max
 
+    async def load(self, ids: Iterable[UUID], pairs: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Change]:
+        """Read the sagas that events are about; `pairs` are the attempts (id, token) of which came an outcome."""
+        return await self.lock(ids)
+
     async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Change]:
         """Lock sagas in id order."""
         return await self._load(_LOCK, (Uuids(set(ids)),))
@@ -108,11 +104,11 @@ class SagaSet:
         rows = await (await self._connection.execute(statement, values)).fetchall()
         if not rows:
             return {}
-        self.now = rows[-1][-1]
-        self._bounced |= {row[0] for row in rows if row[-2]}
+        self.now = rows[-1][NOW]
+        self._bounced |= {row[0] for row in rows if row[HAS_BOUNCED]}
         ids = [row[0] for row in rows]
         deliveries: dict[UUID, list[Delivery]] = {}
-        if any(row[12] is not None for row in rows):  # the others are not routed, so they have none
+        if any(row[PLAN] is not None for row in rows):  # the others are not routed, so they have none
             found = await (await self._connection.execute(_DELIVERIES, (Uuids(ids),))).fetchall()
             for row in found:
                 deliveries.setdefault(row[0], []).append(delivery_of(row))
@@ -182,8 +178,15 @@ class SagaSet:
             await self._connection.execute(_TOUCH, transposed((Uuids, Times, Smallints), sorted(rows)))
 
     def _columns(self, changes: Sequence[Change], *, looked: bool) -> list[Column]:
-        sagas = [change.after for change in changes]
         deliveries = [(change, delivery) for change in changes for delivery in change.touched()]
+        return [
+            *self._saga_columns(changes, looked=looked),
+            *self._line_columns(changes),
+            *delivery_columns(deliveries),
+        ]
+
+    def _saga_columns(self, changes: Sequence[Change], *, looked: bool) -> list[Column]:
+        sagas = [change.after for change in changes]
         looks = [self._look(change, looked=looked) for change in changes]
         return [
             Uuids([saga.id for saga in sagas]),
@@ -194,10 +197,11 @@ class SagaSet:
             Documents([plan_of(change) for change in changes]),
             Times([look for look, _ in looks]),
             Smallints([count for _, count in looks]),
-            Uuids([saga.id for saga in sagas]),
-            Documents([[line_of(entry) for entry in change.entries] for change in changes]),
-            *delivery_columns(deliveries),
         ]
+
+    def _line_columns(self, changes: Sequence[Change]) -> list[Column]:
+        lines = [[line_of(entry) for entry in change.entries] for change in changes]
+        return [Uuids([change.after.id for change in changes]), Documents(lines)]
 
     def _look(self, change: Change, *, looked: bool) -> tuple[datetime | None, int]:
         before, after = change.before, change.after

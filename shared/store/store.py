@@ -15,6 +15,7 @@ from shared.store.receipts import Receipts
 from shared.store.sagas import Sagas
 from shared.store.secrets import Secrets
 from shared.store.suppressions import Suppressions
+from shared.store.unlocked import UnlockedSagas
 from shared.store.views import Views
 
 
@@ -35,6 +36,7 @@ class Store:
         self.inbox = Inbox(self.database)
         self.receipts = Receipts(self.database)
         self.suppressions = Suppressions(self.database)
+        self.unlocked = UnlockedSagas(self.database)
         self.views = Views(self.database)
 
     async def open(self, *, patience_seconds: float = 60) -> None:

@@ -12,6 +12,7 @@ from shared.broker.protocol import OnHint, OnLoss, OnMessages, Subscription
 from shared.errors import DatabaseUnavailable
 from shared.store import Store
 from shared.store.sagas import Sagas, SagaSet
+from shared.store.unlocked import UnlockedSagas
 from tests.simulation.broker import Connection
 from tests.simulation.store.engine import Transaction
 from tests.simulation.store.sagas import MemorySagaSet
@@ -54,7 +55,7 @@ class Session:
     async def call(self, method: str, *values: Any, **named: Any) -> Any:
         """Run one statement of the set; for nothing the real one asks nothing."""
         target: Method = getattr(self._sagas, method)
-        if not values[-1]:
+        if not (values[0] if method == "load" else values[-1]):
             return await target(*values, **named)
         return await self._travel(f"sagas.{method}", values, lambda: target(*values, **named))
 
@@ -137,11 +138,51 @@ class SagaSetOverWire:
         return travel
 
 
+class UnlockedOverWire:
+    """The room of sagas without locks: what is read and what is written travels, each by itself."""
+
+    def __init__(self, process: Process, room: UnlockedSagas) -> None:
+        self._process, self._room = process, room
+
+    @asynccontextmanager
+    async def sagas(self) -> AsyncIterator[SagaSet]:
+        """Open a set of sagas."""
+        async with self._room.sagas() as sagas:
+            yield cast(SagaSet, UnlockedSetOverWire(self._process, sagas))
+
+
+class UnlockedSetOverWire:
+    """A set of sagas without locks; what it has read already is at hand."""
+
+    def __init__(self, process: Process, sagas: SagaSet) -> None:
+        self._process, self._sagas = process, sagas
+
+    @property
+    def now(self) -> datetime:
+        """The database's time when it was read."""
+        return self._sagas.now
+
+    def __getattr__(self, method: str) -> Method:
+        target: Method = getattr(self._sagas, method)
+        watch = self._process.world.watch
+
+        async def travel(*values: Any, **named: Any) -> Any:
+            return await self._process.wire.call(f"unlocked.{method}", values, lambda: work(*values, **named))
+
+        async def work(*values: Any, **named: Any) -> Any:
+            watch.last_moves = []
+            result = await target(*values, **named)
+            return watch.last_moves if method == "save" else result
+
+        return travel if method in ("load", "save") else target
+
+
 class StoreOverWire(Store):
     """The store of one process."""
 
     def __init__(self, process: Process, store: Store) -> None:
         self.sagas = cast(Sagas, SagasOverWire(process, store.sagas))
+        self.unlocked = cast(UnlockedSagas, UnlockedOverWire(process, store.unlocked))
         for name in ROOMS:
             setattr(self, name, Room(process.wire, name, getattr(store, name)))
 

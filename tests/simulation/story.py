@@ -44,6 +44,8 @@ WORDS: Mapping[str, str] = {
     "sagas.receipts": "reads receipts",
     "sagas.retract": "takes it out of the inbox",
     "sagas.save": "writes",
+    "unlocked.load": "reads",
+    "unlocked.save": "writes, if nothing has changed",
 }
 QUIET = frozenset(
     {

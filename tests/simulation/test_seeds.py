@@ -38,6 +38,8 @@ EFFECTS = (
     "sagas.lock",
     "sagas.lock_due",
     "sagas.save",
+    "unlocked.load",
+    "unlocked.save",
 )
 WANTED: dict[str, int] = {
     **{f"a notification became {status}": 2 for status in REACHED},

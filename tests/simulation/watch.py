@@ -269,7 +269,7 @@ class Watch:
             told[f"postponed {values[0]} {PROVIDER}"] += 1
         elif what == "intake.keep":
             told["accepted"] += sum(1 for kept, _ in result if kept is Kept.NEW)
-        elif what == "sagas.commit":
+        elif what in ("sagas.commit", "unlocked.save"):
             for moved in result:
                 told[f"ended {moved.after}"] += 1
                 if moved.after is N.FAILED:

@@ -14,6 +14,7 @@ from tests.simulation.store.inbox import MemoryInbox
 from tests.simulation.store.intake import MemoryIntake
 from tests.simulation.store.receipts import MemoryReceipts
 from tests.simulation.store.sagas import MemorySagas
+from tests.simulation.store.unlocked import MemoryUnlockedSagas
 from tests.simulation.store.views import MemoryViews
 
 
@@ -32,6 +33,7 @@ class MemoryStore(Store):
         self.gauges = MemoryGauges(memory)
         self.inbox = MemoryInbox(memory)
         self.receipts = MemoryReceipts(memory)
+        self.unlocked = MemoryUnlockedSagas(memory)
         self.views = MemoryViews(memory)
 
     async def open(self, *, patience_seconds: float = 60) -> None:
