@@ -39,6 +39,7 @@ class Metrics:
     ended = _counter("notifications_ended", "Sagas that reached a status.", "status")
     events = _counter("step_events", "Events that a step answered: done, or later.", "step", "answer")
     set_size = _histogram("step_set_size", "Events that a step took at once.", "step", buckets=SIZES)
+    folded_again = _counter("sets_folded_again", "Sets that orchestrate folded a second time, under locks.")
     attempts = _counter(
         "delivery_attempts", "Calls to a provider, by what came of them.", "channel", "provider", "outcome"
     )

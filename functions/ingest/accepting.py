@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from functions.ingest.requests import Submission
 from shared import outbox
@@ -14,6 +14,7 @@ from shared.broker import Message
 from shared.coalesce import Coalescer
 from shared.errors import BacklogFull, Refused
 from shared.ids import notification_id
+from shared.new_ids import new_id
 from shared.runtime import Resources
 from shared.saga import EventOwed
 from shared.store.intake import Kept, NewNotification
@@ -129,7 +130,7 @@ def _is_waiting(answer: Accepted | Refused) -> bool:
 
 
 def _row(item: Submission) -> NewNotification:
-    key = notification_id(item.tenant, item.source, item.key, item.user_id) if item.key else uuid4()
+    key = notification_id(item.tenant, item.source, item.key, item.user_id) if item.key else new_id()
     return NewNotification(
         id=key,
         tenant=item.tenant,

@@ -72,6 +72,7 @@ async def _fold_unlocked(resources: Resources, events: Sequence[Event]) -> Folde
         async with resources.store.unlocked.sagas() as sagas:
             return await _fold_set(resources, sagas, events)
     except ChangedMeanwhile:
+        resources.metrics.folded_again.inc()
         return None
 
 

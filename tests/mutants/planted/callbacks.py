@@ -45,8 +45,8 @@ PLANTED = (
         name="look-unsubscribes",
         breaks="To look at the link in a mail changes nothing.",
         file="functions/callbacks/api.py",
-        text='Route("/unsubscribe/{token}", unsubscribing.ask, methods=["GET"])',
-        instead='Route("/unsubscribe/{token}", unsubscribing.stop, methods=["GET"])',
+        text="ASK_TO_UNSUBSCRIBE: unsubscribing.ask,",
+        instead="ASK_TO_UNSUBSCRIBE: unsubscribing.stop,",
         looks_at=(UNSUBSCRIBING,),
     ),
     Mutant(

@@ -65,7 +65,7 @@ PLANTED = (
         name="any-key-opens",
         breaks="With keys set, every call needs one of them.",
         file="shared/auth.py",
-        text="if tenant is None:",
+        text="if caller is None:",
         instead="if not key:",
         looks_at=("tests/unit/test_auth.py",),
     ),

@@ -14,9 +14,10 @@ PLANTED = (
         name="publish-before-commit",
         breaks="What could not be committed is not announced.",
         file="functions/orchestrate/saga_set.py",
-        text="        await settle(sagas, list(changes.values()), known.facts)",
-        instead="        await resources.broker.publish([m for d in _owed(found, sagas) for m in d.messages])\n"
-        "        await settle(sagas, list(changes.values()), known.facts)",
+        text="    await settle(sagas, list(changes.values()), known.facts)",
+        instead="    early = Folded(sagas=sagas, changes=[], found=found)\n"
+        "    await resources.broker.publish([m for d in _owed(early) for m in d.messages])\n"
+        "    await settle(sagas, list(changes.values()), known.facts)",
         looks_at=(FAILURE,),
     ),
     Mutant(

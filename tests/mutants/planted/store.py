@@ -6,9 +6,43 @@ from tests.mutants.mutant import Mutant
 
 SAGAS = "tests/contract/test_store_sagas.py"
 SAGAS_ON_POSTGRES = "tests/integration/test_sagas_store.py"
+UNLOCKED = "tests/contract/test_store_unlocked.py"
+FOLDED_AGAIN = "tests/integration/test_folding_again.py"
 BREAKERS = "tests/contract/test_store_breakers.py"
 
 PLANTED = (
+    Mutant(
+        name="saga-written-over",
+        breaks="Without locks a saga is written only as it was read.",
+        file="shared/store/saga_sql.py",
+        text=" AND n.xmin = s.seen::xid",
+        instead="",
+        looks_at=(UNLOCKED,),
+    ),
+    Mutant(
+        name="delivery-written-over",
+        breaks="Without locks a delivery is written only as it was read.",
+        file="shared/store/unlocked.py",
+        text=" AND d.xmin = e.seen::xid",
+        instead=" AND e.seen::xid IS NOT NULL",
+        looks_at=(FOLDED_AGAIN, UNLOCKED),
+    ),
+    Mutant(
+        name="half-a-set-written",
+        breaks="Without locks a set is written as a whole or not at all.",
+        file="shared/store/migrations/0012_folding_without_locks.sql",
+        text="IF unchanged <> wanted THEN",
+        instead="IF unchanged > wanted THEN",
+        looks_at=(UNLOCKED,),
+    ),
+    Mutant(
+        name="another-channel-not-waited-for",
+        breaks="While another delivery may move, a saga is decided under locks.",
+        file="shared/store/unlocked.py",
+        text="return moving or ends_unknown",
+        instead="return ends_unknown",
+        looks_at=(UNLOCKED,),
+    ),
     Mutant(
         name="sagas-unsorted",
         breaks="Sagas of a set are locked in the order of their ids: two sets that meet never deadlock.",
