@@ -32,7 +32,7 @@ def route(known: Facts, served: frozenset[Channel]) -> Routed:
     is_known = Why.UNKNOWN_USER not in known.obstacles.values()  # says more than a channel that is missing
     obstacles = {**known.obstacles, **_not_served(served)} if is_known else known.obstacles
     return Routed(
-        plan=DEFAULT_PLAN if workflow is DEFAULT else workflow.plan(),
+        plan=DEFAULT_PLAN if workflow is DEFAULT else workflow.plan().but(workflow=known.workflow_of),
         wanted=workflow.wanted(known.preferred),
         obstacles=obstacles,
         preferred=known.preferred,

@@ -79,7 +79,7 @@ NOTIFICATION_TRANSITIONS: dict[NotificationStatus, frozenset[NotificationStatus]
     N.DELIVERED: frozenset(),
     N.COMPENSATING: frozenset({N.FAILED, N.CANCELLED, N.SENT}),
     N.FAILED: frozenset({N.PENDING, N.SENT}),
-    N.CANCELLED: frozenset(),
+    N.CANCELLED: frozenset({N.COMPENSATING}),
     N.SKIPPED: frozenset({N.SENT}),
     N.EXPIRED: frozenset({N.SENT}),
     N.UNKNOWN: frozenset({N.PENDING, N.SENT}),

@@ -2,7 +2,7 @@
 
 takes   compensation.requested
 gives   notification.failed (the parking lot)
-status  compensating -> failed
+status  compensating -> failed | cancelled
 """
 
 from __future__ import annotations

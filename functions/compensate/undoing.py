@@ -48,8 +48,9 @@ async def compensate_set(resources: Resources, events: Sequence[Event]) -> list[
         for change in open_ones:
             change.take(decide(change.before, what_was_undone(change.before, retracted), sagas.now))
         await sagas.save(open_ones)
-        await sagas.bury("notification", SOURCE, [change.after for change in open_ones])
-    resources.metrics.dead_letters.labels("notification").inc(len(open_ones))
+        failures = [c.after for c in open_ones if c.after.status is NotificationStatus.FAILED]  # not what was cancelled
+        await sagas.bury("notification", SOURCE, failures)
+    resources.metrics.dead_letters.labels("notification").inc(len(failures))
     tell_ends(resources.metrics, open_ones)
     return [_answer(changes, sagas, event) for event in events]
 

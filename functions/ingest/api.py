@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.ingest.accepting import Acceptance, Accepted
-from functions.ingest.operations import GET_NOTIFICATION, POST_EVENTS
+from functions.ingest.operations import POST_EVENTS
 from functions.ingest.requests import read
+from functions.ingest.status import status_handlers
 from shared import cloudevents
 from shared.access import Caller
 from shared.auth import Gate
@@ -25,14 +25,13 @@ from shared.step import ApiWork, guarded, routes
 
 
 class IngestApi(ApiWork):
-    """POST /events and the status of what was posted."""
+    """POST /events, and what became of what was posted."""
 
     def __init__(self, resources: Resources) -> None:
-        self._resources = resources
         gate = Gate(resources.settings)
         self._acceptance = Acceptance(resources)
         super().__init__(
-            routes(gate, {POST_EVENTS: self.post_events, GET_NOTIFICATION: self.get_notification}),
+            routes(gate, {POST_EVENTS: self.post_events, **status_handlers(resources)}),
             exact={("POST", POST_EVENTS.path): guarded(gate, POST_EVENTS, self.post_events)},
         )
 
@@ -47,27 +46,9 @@ class IngestApi(ApiWork):
         body = await read_body(request)
         return _json(202, _document(await self._acceptance.accept_one(read(headers, body, tenant=caller.tenant)[0])))
 
-    async def get_notification(self, request: Request, caller: Caller) -> Response:
-        """Show a notification with its deliveries, attempts and timeline."""
-        document = await self._resources.store.views.notification(caller.tenant, _id(request.path_params["id"]))
-        if document is None:
-            raise _unknown()
-        return _json(200, document)
-
     async def close(self) -> None:
         """Announce what was accepted."""
         await self._acceptance.close()
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise _unknown() from None
-
-
-def _unknown() -> Refused:
-    return Refused(404, "Not found", "There is no notification with this id.")
 
 
 def _document(answer: Accepted) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.ingest.status_operations import STATUS_OPERATIONS
 from shared.access import Access
 from shared.operations import JSON, Answer, Operation
 
@@ -16,14 +17,4 @@ POST_EVENTS = Operation(
     gives={202: Answer(about="It is kept.")},
     refuses=frozenset({400, 422}),
 )
-GET_NOTIFICATION = Operation(
-    name="get_notification",
-    method="GET",
-    path="/api/v1/notifications/{id}",
-    access=Access.READ,
-    summary="Show a notification with its deliveries, attempts and timeline.",
-    tag="notifications",
-    gives={200: Answer(about="The notification.")},
-    refuses=frozenset({404}),
-)
-OPERATIONS = (POST_EVENTS, GET_NOTIFICATION)
+OPERATIONS = (POST_EVENTS, *STATUS_OPERATIONS)

@@ -3,6 +3,7 @@
 from shared.saga.deciding import decide
 from shared.saga.occurrences import (
     AttemptRecorded,
+    Cancelled,
     Compensated,
     Looked,
     Occurrence,
@@ -23,10 +24,11 @@ from shared.saga.owed import (
     next_look,
     owed,
 )
-from shared.saga.state import Decision, Delivery, Entry, OnAmbiguous, Plan, Saga, Strategy, What
+from shared.saga.state import Decision, Delivery, Entry, OnAmbiguous, Plan, RuleOf, Saga, Strategy, What
 
 __all__ = [
     "AttemptRecorded",
+    "Cancelled",
     "CommandOwed",
     "Compensated",
     "CompensationOwed",
@@ -45,6 +47,7 @@ __all__ = [
     "Replayed",
     "ResultOwed",
     "Routed",
+    "RuleOf",
     "Saga",
     "Strategy",
     "What",

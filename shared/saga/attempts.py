@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.saga.moves import end_unsent, give_way, reach, supersede
+from shared.saga.cancelling import on_attempt_of_cancelled
+from shared.saga.moves import call_back, end_unsent, give_way, reach, supersede
 from shared.saga.occurrences import AttemptRecorded, Why
 from shared.saga.state import MAX_TAKEOVERS, Decision, Delivery, Entry, OnAmbiguous, Saga, Strategy, What
 from shared.statuses import REACHED, DeliveryStatus, NotificationStatus, OutcomeKind
@@ -47,6 +48,8 @@ def _fold(saga: Saga, event: AttemptRecorded, now: datetime) -> Decision:
     is_current = delivery.status is D.SENDING and delivery.token == event.token and delivery.epoch == event.epoch
     if not is_current or saga.status is not N.QUEUED:
         return Decision(saga=saga)
+    if saga.cancelled_by is not None:
+        return on_attempt_of_cancelled(saga, delivery, event)
     return _FOLDS[event.outcome](saga, delivery, event, now)
 
 
@@ -57,12 +60,15 @@ def _accepted(saga: Saga, delivery: Delivery, event: AttemptRecorded, now: datet
     why = "a late success: an earlier attempt had been taken" if is_late else "the provider took it"
     sent = delivery.to(D.SENT, why, outcome=None, due_at=None, deadline=None)
     saga = saga.with_delivery(sent)
+    detail = {"attempt": event.attempt, "code": event.code}
+    entry = Entry(what=What.SENT, channel=event.channel, why=why, detail=detail)
+    if saga.cancelled_by is not None:
+        return call_back(saga, (entry,))
     if saga.plan.strategy is Strategy.FIRST:
         saga = saga.without_pending("sent on another channel", keep=event.channel)
     if not saga.is_under_way():
         saga = reach(_with_deadline(saga, sent, now), why)
-    detail = {"attempt": event.attempt, "code": event.code}
-    return Decision(saga=saga, entries=(Entry(what=What.SENT, channel=event.channel, why=why, detail=detail),))
+    return Decision(saga=saga, entries=(entry,))
 
 
 def _with_deadline(saga: Saga, sent: Delivery, now: datetime) -> Saga:

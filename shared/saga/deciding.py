@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.saga.attempts import on_attempt
-from shared.saga.moves import expire, give_way, queue, start_over
+from shared.saga.cancelling import look_at_cancelled, on_cancelled
+from shared.saga.moves import expire, give_up_waiting, give_way, queue, start_over, waits_for_a_word
 from shared.saga.occurrences import (
     BY_WISH,
     AttemptRecorded,
+    Cancelled,
     Compensated,
     Looked,
     Occurrence,
@@ -89,6 +91,8 @@ def _on_looked(saga: Saga, event: Looked, now: datetime) -> Decision:
     if saga.status is N.SCHEDULED and saga.send_at is not None and saga.send_at <= now:
         entry = Entry(what=What.ACCEPTED, why="its time has come")
         return Decision(saga=saga.to(N.PENDING, entry.why), entries=(entry,))
+    if saga.cancelled_by is not None:
+        return look_at_cancelled(saga, now) if saga.status is N.QUEUED else Decision(saga=saga)
     overdue = [d for d in saga.current() if d.status is D.SENT and d.deadline is not None and d.deadline <= now]
     if overdue and saga.status in (N.SENT, N.QUEUED):
         return _fall_back(saga, overdue[0].channel, now)
@@ -110,13 +114,9 @@ def _fall_back(saga: Saga, channel: Channel, now: datetime) -> Decision:
 def _try_to_expire(saga: Saga, now: datetime) -> Decision:
     """End it, unless a call under way, an outcome to fold, or a lease to take over says better how it ends."""
     in_hand = [delivery for delivery in saga.current() if delivery.status is D.SENDING]
-    is_recorded = any(delivery.outcome is not None for delivery in in_hand)
-    if is_recorded or (in_hand and now < saga.expires_at + PATIENCE_WITH_A_CLAIM):
+    if waits_for_a_word(in_hand) or (in_hand and now < saga.expires_at + PATIENCE_WITH_A_CLAIM):
         return Decision(saga=saga)
-    why = "nobody came back to say what became of the last attempt"
-    for delivery in in_hand:
-        saga = saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None))
-    entries = tuple(Entry(what=What.AMBIGUOUS, channel=delivery.channel, why=why) for delivery in in_hand)
+    saga, entries = give_up_waiting(saga, in_hand)
     decision = expire(saga)
     return replace(decision, entries=(*entries, *decision.entries))
 
@@ -125,6 +125,10 @@ def _on_compensated(saga: Saga, event: Compensated, now: datetime) -> Decision:
     if saga.status is not N.COMPENSATING:
         return Decision(saga=saga)
     reason = saga.reason or "every channel gave up"
+    end = (N.FAILED, What.FAILED, reason)
+    if saga.cancelled_by is not None:
+        end = (N.CANCELLED, What.CANCELLED, saga.wish())
+    status, what, reason = end
     entries = [Entry(what=What.COMPENSATED, channel=channel, why="taken back") for channel in sorted(event.retracted)]
     entries += [Entry(what=What.NOT_UNDONE, channel=channel, why=why) for channel, why in event.not_undone.items()]
     for delivery in saga.deliveries:
@@ -132,8 +136,8 @@ def _on_compensated(saga: Saga, event: Compensated, now: datetime) -> Decision:
             saga = saga.with_delivery(delivery.to(D.RETRACTED, "taken back"))
         elif delivery.status in UNDER_WAY:
             saga = saga.with_delivery(delivery.to(D.CANCELLED, reason, outcome=None))
-    entries.append(Entry(what=What.FAILED, why=reason))
-    return Decision(saga=saga.to(N.FAILED, reason), entries=tuple(entries))
+    entries.append(Entry(what=what, why=reason))
+    return Decision(saga=saga.to(status, reason), entries=tuple(entries))
 
 
 def _on_replayed(saga: Saga, event: Replayed, now: datetime) -> Decision:
@@ -150,4 +154,5 @@ _HANDLERS: dict[type, Callable[[Saga, Any, datetime], Decision]] = {
     Looked: _on_looked,
     Compensated: _on_compensated,
     Replayed: _on_replayed,
+    Cancelled: on_cancelled,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared.saga.occurrences import Why
@@ -11,6 +12,8 @@ from shared.statuses import REACHED, Channel, DeliveryStatus, NotificationStatus
 N, D = NotificationStatus, DeliveryStatus
 
 ACKNOWLEDGED = frozenset({D.DELIVERED, D.READ})
+WAITING = frozenset({D.QUEUED, D.RETRYING, D.DEFERRED})
+"""A delivery here is asked for, and in nobody's hands."""
 
 
 def queue(saga: Saga, channel: Channel, why: str) -> Saga:
@@ -21,6 +24,8 @@ def queue(saga: Saga, channel: Channel, why: str) -> Saga:
 
 def give_way(saga: Saga, why: str, entries: tuple[Entry, ...]) -> Decision:
     """Go on to the next channel of the plan; where there is none, end as the deliveries have ended."""
+    if saga.cancelled_by is not None:
+        return call_back(saga, entries)
     rest = unused(saga)
     if saga.is_under_way() or not rest:
         return end_unsent(saga, why, entries)
@@ -72,7 +77,7 @@ def reach(saga: Saga, why: str) -> Saga:
 def supersede(saga: Saga, entries: tuple[Entry, ...]) -> Decision:
     """End what a newer notification has replaced. A call under way is waited for: what it says may be a success."""
     for delivery in saga.current():
-        if delivery.status in (D.QUEUED, D.RETRYING, D.DEFERRED):
+        if delivery.status in WAITING:
             saga = saga.with_delivery(delivery.to(D.CANCELLED, Why.SUPERSEDED.value, due_at=None))
     return end_unsent(saga, Why.SUPERSEDED.value, entries)
 
@@ -85,6 +90,38 @@ def expire(saga: Saga) -> Decision:
     if has_reached(saga) or any(delivery.status is D.UNKNOWN for delivery in saga.current()):
         return end_unsent(saga, why, (entry,))
     return Decision(saga=saga.to(N.EXPIRED, why), entries=(entry,))
+
+
+def call_back(saga: Saga, entries: tuple[Entry, ...] = ()) -> Decision:
+    """Take what its caller calls back as far as it can go now.
+
+    A call under way is waited for. What a provider has, or may have, is compensated: a cancelled one again, too, if it
+    turns out late that it was sent. Else it ends here.
+    """
+    for delivery in saga.current():
+        if delivery.status in WAITING:
+            saga = saga.with_delivery(delivery.to(D.CANCELLED, saga.wish(), due_at=None))
+    if any(delivery.status is D.SENDING for delivery in saga.current()) or saga.status is N.COMPENSATING:
+        return Decision(saga=saga, entries=entries)
+    if has_reached(saga) or any(delivery.status is D.UNKNOWN for delivery in saga.current()):
+        why = f"{saga.wish()}: a provider has it, or may have it"
+        entry = Entry(what=What.CANCELLING, why=why)
+        return Decision(saga=saga.to(N.COMPENSATING, why), entries=(*entries, entry))
+    entry = Entry(what=What.CANCELLED, why=saga.wish())
+    return Decision(saga=saga.to(N.CANCELLED, saga.wish()), entries=(*entries, entry))
+
+
+def waits_for_a_word(in_hand: Sequence[Delivery]) -> bool:
+    """Tell whether an outcome is recorded that is not folded yet: it says better how it ends."""
+    return any(delivery.outcome is not None for delivery in in_hand)
+
+
+def give_up_waiting(saga: Saga, in_hand: Sequence[Delivery]) -> tuple[Saga, tuple[Entry, ...]]:
+    """Wait no more for calls of which nobody came back to tell."""
+    why = "nobody came back to say what became of the last attempt"
+    for delivery in in_hand:
+        saga = saga.with_delivery(delivery.to(D.UNKNOWN, why, outcome=None))
+    return saga, tuple(Entry(what=What.AMBIGUOUS, channel=delivery.channel, why=why) for delivery in in_hand)
 
 
 def start_over(saga: Saga, why: str, expires_at: datetime) -> Saga:

@@ -101,4 +101,11 @@ class Replayed:
     window_seconds: float
 
 
-Occurrence = Routed | AttemptRecorded | ReceiptRecorded | Looked | Compensated | Replayed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """Its caller calls it back. `by` is safe to be read by anybody of the tenant."""
+
+    by: str
+
+
+Occurrence = Routed | AttemptRecorded | ReceiptRecorded | Looked | Compensated | Replayed | Cancelled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.saga.attempts import did_not_arrive
-from shared.saga.moves import give_way, has_reached, unused
+from shared.saga.moves import call_back, give_way, has_reached, unused
 from shared.saga.occurrences import Receipt, ReceiptRecorded
 from shared.saga.state import Decision, Delivery, Entry, Saga, Strategy, What
 from shared.statuses import REACHED, DeliveryStatus, NotificationStatus
@@ -37,6 +37,9 @@ def _acknowledged(saga: Saga, delivery: Delivery, event: ReceiptRecorded) -> Dec
         return Decision(saga=saga)  # monotone: a late or repeated receipt changes nothing
     why = event.reason or "the person's client acknowledged it"
     saga = saga.with_delivery(delivery.to(status, why, outcome=None, deadline=None))
+    entries = (Entry(what=what, channel=event.channel, why=why),)
+    if saga.cancelled_by is not None:
+        return call_back(saga, entries) if delivery.status not in REACHED else Decision(saga=saga, entries=entries)
     if saga.status in (N.QUEUED, N.SENT):
         if saga.plan.strategy is not Strategy.ALL:
             saga = saga.without_pending("it was acknowledged on another channel")
@@ -44,7 +47,7 @@ def _acknowledged(saga: Saga, delivery: Delivery, event: ReceiptRecorded) -> Dec
             saga = saga.to(N.DELIVERED, why)
     elif saga.status in _PROVEN_SENT:
         saga = saga.without_pending(why).to(N.SENT, why)
-    return Decision(saga=saga, entries=(Entry(what=what, channel=event.channel, why=why),))
+    return Decision(saga=saga, entries=entries)
 
 
 def _failed(saga: Saga, delivery: Delivery, event: ReceiptRecorded, now: datetime) -> Decision:

@@ -39,6 +39,14 @@ class Strategy(StrEnum):
     ESCALATE = "escalate"  # one after the other, until somebody acknowledges
 
 
+class RuleOf(StrEnum):
+    """Whose rule an event type follows."""
+
+    EVENT_TYPE = "event type"  # the tenant has one for it
+    TENANT = "tenant"  # the tenant's default, `*`
+    CARILLON = "carillon"  # neither: the one that is built in
+
+
 class Record:
     """A frozen record that is copied often, with few changes.
 
@@ -61,7 +69,7 @@ class Plan(Record):
     """The workflow as it was when the notification was routed, pinned for its whole life.
 
     `steps` are the channels that can be used, in order; `passed` says why the others cannot. `options` are those of
-    the workflow, by channel (`shared/options.py`).
+    the workflow, by channel (`shared/options.py`). `workflow` says which rule it was.
     """
 
     category: str = "general"
@@ -73,6 +81,7 @@ class Plan(Record):
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     unless_delivered_within_seconds: Mapping[Channel, float] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    workflow: RuleOf = RuleOf.CARILLON
 
     @property
     def max_tries(self) -> int:
@@ -116,7 +125,10 @@ class Delivery(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Saga(Record):
-    """One event for one user, with its deliveries of every epoch (one row a channel)."""
+    """One event for one user, with its deliveries of every epoch (one row a channel).
+
+    `cancelled_by` says who called it back. From then on nothing new is asked for, and `cancelled` is how it ends.
+    """
 
     id: UUID
     tenant: str
@@ -131,6 +143,7 @@ class Saga(Record):
     looks: int = 0
     traceparent: str | None = None
     correlation_id: str | None = None
+    cancelled_by: str | None = None
     plan: Plan = field(default_factory=Plan)
     deliveries: tuple[Delivery, ...] = ()
 
@@ -145,6 +158,10 @@ class Saga(Record):
         if status not in NOTIFICATION_TRANSITIONS[self.status]:
             raise IllegalTransition(f"notification {self.status} -> {status}")
         return self.but(status=status, reason=reason, **changes)
+
+    def wish(self) -> str:
+        """Say who wants it back."""
+        return f"cancelled by {self.cancelled_by}"
 
     def delivery(self, channel: Channel | None) -> Delivery | None:
         """Find the delivery of a channel."""
@@ -201,6 +218,7 @@ class What(StrEnum):
     NOT_UNDONE = "not_undone"
     FAILED = "failed"
     REPLAYED = "replayed"
+    CANCELLING = "cancelling"  # called back, and not at its end yet
     CANCELLED = "cancelled"
 
 

@@ -60,7 +60,7 @@ _TAKE = f"""{_WANTED}, judged AS (
     FROM wanted w JOIN notifications n ON n.id = w.id
     WHERE d.notification_id = w.id AND d.channel = w.channel AND d.epoch = w.epoch AND d.attempt = w.attempt
       AND d.status IN ('queued', 'retrying', 'deferred') AND (d.due_at IS NULL OR d.due_at <= clock_timestamp())
-      AND n.status = 'queued' AND n.expires_at > clock_timestamp()
+      AND n.status = 'queued' AND n.cancelled_by IS NULL AND n.expires_at > clock_timestamp()
     RETURNING d.notification_id, 'claimed' AS verdict, d.token AS handed, d.outcome, d.tenant, d.content, d.due_at,
               d.channel, d.attempt, d.epoch, d.takeovers, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
               n.user_id, n.plan, n.traceparent, n.created_at, n.expires_at, n.collapse_key,
@@ -83,9 +83,10 @@ _JUDGE = f"""{_WANTED}, locked AS (
             WHEN l.status = 'sending' AND l.lease_until > clock_timestamp() THEN 'leased'
             WHEN l.status = 'sending' AND (
                 l.takeovers + 1 >= {MAX_TAKEOVERS} OR l.tries >= COALESCE((n.plan->>'max_tries')::int, 4)
-                OR n.plan->>'on_ambiguous' = 'hold' OR n.expires_at <= clock_timestamp()) THEN 'lost'
+                OR n.plan->>'on_ambiguous' = 'hold' OR n.cancelled_by IS NOT NULL
+                OR n.expires_at <= clock_timestamp()) THEN 'lost'
             WHEN l.status = 'sending' THEN 'takeover'
-            WHEN n.expires_at <= clock_timestamp() THEN 'expired'
+            WHEN n.expires_at <= clock_timestamp() OR n.cancelled_by IS NOT NULL THEN 'expired'
             WHEN l.due_at > clock_timestamp() THEN 'early'
             ELSE 'claimed'
         END AS verdict

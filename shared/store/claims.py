@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     EARLY = "early"  # due later
     LEASED = "leased"  # somebody else works on it; the sweep looks when the lease ends
     RECORDED = "recorded"  # its outcome is recorded; announce it again
-    EXPIRED = "expired"  # too late; the saga must look
+    EXPIRED = "expired"  # too late, or called back; the saga must look
     STALE = "stale"  # an older attempt or epoch, or finished: nothing to do
     MISSING = "missing"  # there is no such delivery
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from shared.saga import Why
+from shared.saga import RuleOf, Why
 from shared.statuses import Channel
 from shared.store.claims import ADDRESS
 from shared.store.columns import Uuids
@@ -26,6 +26,7 @@ class Facts:
     data: Mapping[str, Any] = field(repr=False)
     preferred: Channel | None
     workflow: dict[str, Any] | None
+    workflow_of: RuleOf = RuleOf.CARILLON
     has_own_expiry: bool = False
     obstacles: Mapping[Channel, Why]
 
@@ -36,6 +37,7 @@ _IS_SUPPRESSED = " OR ".join(
 COLUMNS = f"""
        n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
        COALESCE(w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
+       CASE WHEN w.tenant IS NOT NULL THEN 'event type' WHEN d.tenant IS NOT NULL THEN 'tenant' ELSE 'carillon' END,
        {", ".join(f"{column} IS NOT NULL" for column in ADDRESS.values())},
        (SELECT array_agg(p.channel) FROM preferences p
         WHERE p.tenant = n.tenant AND p.user_id = n.user_id AND NOT p.enabled
@@ -51,7 +53,8 @@ LEFT JOIN workflows d ON d.tenant = n.tenant AND d.event_type = '*'
 WHERE n.id = ANY(%b)
 """
 _FACTS = f"SELECT {COLUMNS} {SOURCES}"
-_FIRST_ADDRESS = 9
+_FIRST_ADDRESS = 10
+_RULES = {rule.value: rule for rule in RuleOf}
 
 
 async def facts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Facts]:
@@ -73,6 +76,7 @@ def facts_of(row: tuple[Any, ...]) -> Facts:
         preferred=Channel(row[5]) if row[5] else None,
         workflow=row[6],
         has_own_expiry=row[8],
+        workflow_of=_RULES[row[9]],
         obstacles=_obstacles(row[7], addresses, tuple(row[-2] or ()), tuple(row[-1] or ())),
     )
 

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from shared.saga import OnAmbiguous, Plan, Strategy
+from shared.saga import OnAmbiguous, Plan, RuleOf, Strategy
 from shared.statuses import Channel
 
 _FRESH = Plan()
@@ -34,6 +34,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         }
     if plan.options:
         document["options"] = {channel: dict(said) for channel, said in plan.options.items()}
+    if plan.workflow is not fresh.workflow:
+        document["workflow"] = plan.workflow._value_
     return document
 
 
@@ -59,4 +61,5 @@ def from_json(document: dict[str, Any] | None) -> Plan:
         on_ambiguous=OnAmbiguous(document.get("on_ambiguous", fresh.on_ambiguous)),
         unless_delivered_within_seconds={Channel(channel): seconds for channel, seconds in within.items()},
         options=document.get("options", {}),
+        workflow=RuleOf(document.get("workflow", fresh.workflow)),
     )

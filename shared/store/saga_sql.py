@@ -5,10 +5,11 @@ from __future__ import annotations
 _CHANGED = """
     UPDATE notifications n
     SET status = s.status, reason = s.reason, epoch = s.epoch, version = n.version + 1, expires_at = s.expires_at,
-        plan = COALESCE(s.plan, n.plan), updated_at = clock_timestamp(),
+        plan = COALESCE(s.plan, n.plan), cancelled_by = s.cancelled_by, updated_at = clock_timestamp(),
         next_look_at = s.next_look_at, looks = s.looks
     FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::jsonb[], %b::timestamptz[],
-                %b::smallint[]{more}) AS s(id, status, reason, epoch, expires_at, plan, next_look_at, looks{names})
+                %b::smallint[], %b::text[]{more})
+         AS s(id, status, reason, epoch, expires_at, plan, next_look_at, looks, cancelled_by{names})
     WHERE n.id = s.id"""
 CHANGED = _CHANGED.format(more="", names="")
 CHANGED_IF_SEEN = _CHANGED.format(more=", %b::text[]", names=", seen") + " AND n.xmin = s.seen::xid"

@@ -197,6 +197,7 @@ class SagaSet:
             Documents([plan_of(change) for change in changes]),
             Times([look for look, _ in looks]),
             Smallints([count for _, count in looks]),
+            Texts([saga.cancelled_by for saga in sagas]),
         ]
 
     def _line_columns(self, changes: Sequence[Change]) -> list[Column]:

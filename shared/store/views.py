@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.saga import Plan
+from shared.store import plans
 from shared.store.database import Database
 
 _NOTIFICATION = """
-SELECT id, user_id, event_type, source, status, reason, correlation_id, epoch, plan, created_at, updated_at, expires_at
+SELECT id, user_id, event_type, source, status, reason, correlation_id, epoch, plan, created_at, updated_at, expires_at,
+       send_at, preferred, collapse_key, has_own_expiry, cancelled_by
 FROM notifications WHERE tenant = %s AND id = %s
 """
 _DELIVERIES = """
@@ -37,8 +40,8 @@ class Views:
         if not rows:
             return None
         document = _as_document(_NOTIFICATION_FIELDS, rows[0])
-        plan = document.pop("plan") or {}
-        document["passed"] = plan.get("passed", {})
+        document["plan"] = plan_of(plans.from_json(document["plan"])) if document["plan"] else None
+        document["passed"] = document["plan"]["passed"] if document["plan"] else {}
         deliveries = await self._database.fetch(_DELIVERIES, (tenant, key))
         attempts = await self._database.fetch(_ATTEMPTS, (tenant, key))
         timeline = await self._database.fetch(_TIMELINE, (key,))
@@ -72,6 +75,11 @@ _NOTIFICATION_FIELDS = (
     "created_at",
     "updated_at",
     "expires_at",
+    "send_at",
+    "preferred_channel",
+    "collapse_key",
+    "has_own_expiry",
+    "cancelled_by",
 )
 _DELIVERY_FIELDS = ("channel", "status", "reason", "epoch", "attempt", "tries", "due_at", "deadline", "updated_at")
 _ATTEMPT_FIELDS = (
@@ -88,6 +96,23 @@ _ATTEMPT_FIELDS = (
     "started_at",
     "ended_at",
 )
+
+
+def plan_of(plan: Plan) -> dict[str, Any]:
+    """Write a plan for people; a workflow's options are left out, for they may hold content."""
+    return {
+        "workflow": plan.workflow.value,
+        "category": plan.category,
+        "template": plan.template,
+        "strategy": plan.strategy.value,
+        "steps": [channel.value for channel in plan.steps],
+        "passed": dict(plan.passed),
+        "retry_seconds": list(plan.retry_seconds),
+        "on_ambiguous": plan.on_ambiguous.value,
+        "unless_delivered_within_seconds": {
+            channel.value: seconds for channel, seconds in plan.unless_delivered_within_seconds.items()
+        },
+    }
 
 
 def _as_document(fields: tuple[str, ...], row: tuple[Any, ...]) -> dict[str, Any]:

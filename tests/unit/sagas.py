@@ -109,6 +109,7 @@ class Story:
         self.now = max(self.now, delivery.lease_until)
         plan = self.saga.plan
         is_lost = delivery.takeovers + 1 >= MAX_TAKEOVERS or delivery.tries >= plan.max_tries
+        is_lost |= self.saga.cancelled_by is not None
         if is_lost or plan.on_ambiguous is OnAmbiguous.HOLD or self.saga.expires_at <= self.now:
             lost = replace(delivery, takeovers=delivery.takeovers + 1, outcome=OutcomeKind.AMBIGUOUS, lease_until=None)
             self.saga = self.saga.with_delivery(lost)

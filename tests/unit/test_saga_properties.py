@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.saga import (
     AttemptRecorded,
+    Cancelled,
     CommandOwed,
     Compensated,
     Delivery,
@@ -49,6 +50,7 @@ from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, is_final, pendi
 
 CHANNELS = (EMAIL, SMS, WEBSOCKET)
 WAITING = frozenset({DeliveryStatus.RETRYING, DeliveryStatus.DEFERRED})
+CALLED_BACK = frozenset({NotificationStatus.QUEUED, NotificationStatus.COMPENSATING, NotificationStatus.CANCELLED})
 CLAIMABLE = WAITING | {DeliveryStatus.QUEUED}
 WAITS: dict[Strategy, list[dict[Channel, float]]] = {
     Strategy.FIRST: [{}, {WEBSOCKET: 30.0}, {EMAIL: 600.0, SMS: 30.0}],
@@ -144,6 +146,15 @@ def with_all_no_channel_moves_for_another(fold: Fold) -> None:
         assert {old.channel for old, _ in fold.moved()} <= {fold.occurrence.channel}
 
 
+def what_is_called_back_asks_for_nothing_new(fold: Fold) -> None:
+    if fold.before.cancelled_by is None:
+        return
+    asked = {(new.channel, new.attempt) for old, new in fold.moved() if new.status in CLAIMABLE}
+    assert not asked, "no attempt is asked for after the cancellation"
+    assert len(fold.before.deliveries) == len(fold.after.deliveries), "no channel is asked for after the cancellation"
+    assert fold.after.status in CALLED_BACK, "it ends cancelled, and nowhere else"
+
+
 LAWS: tuple[Callable[[Fold], None], ...] = (
     the_notification_moves_as_its_table_says,
     the_deliveries_move_as_their_table_says,
@@ -153,6 +164,7 @@ LAWS: tuple[Callable[[Fold], None], ...] = (
     a_copy_changes_nothing,
     what_changes_is_told_and_what_does_not_is_not,
     with_all_no_channel_moves_for_another,
+    what_is_called_back_asks_for_nothing_new,
 )
 
 
@@ -234,6 +246,9 @@ class Life:
     def is_compensated(self, *retracted: Channel) -> None:
         self.fold(Compensated(retracted=frozenset(retracted)))
 
+    def is_cancelled(self) -> None:
+        self.fold(Cancelled(by="somebody"))
+
     def is_replayed(self) -> None:
         self.fold(Replayed(by="ops", window_seconds=3_600))
 
@@ -279,6 +294,7 @@ Move = Callable[[Life], None]
 OUTCOMES, RECEIPTS, BACK = tuple(OutcomeKind), tuple(Receipt), (0, 1, 2)
 MOVES: tuple[Move, ...] = (
     *[Life.routes, Life.claims, Life.loses_its_lease, Life.is_compensated, Life.is_replayed] * 2,
+    Life.is_cancelled,
     *[partial(Life.attempts, outcome=outcome) for outcome in OUTCOMES] * 3,
     *[partial(Life.answers, back=back, outcome=outcome) for back, outcome in product(BACK, OUTCOMES)],
     *[

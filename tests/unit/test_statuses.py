@@ -86,17 +86,17 @@ def test_no_delivery_is_both_under_way_and_reached() -> None:
     assert set() == UNDER_WAY & REACHED
 
 
-def test_what_was_delivered_or_cancelled_is_left_for_nothing() -> None:
+def test_what_was_delivered_is_left_for_nothing() -> None:
     left_for_nothing = {status for status, following in NOTIFICATION_TRANSITIONS.items() if not following}
 
-    assert left_for_nothing == {N.DELIVERED, N.CANCELLED}
+    assert left_for_nothing == {N.DELIVERED}
 
 
 def test_what_has_ended_is_left_only_by_a_replay_a_late_success_or_a_receipt() -> None:
     ways_out = {(old, new) for old in TERMINAL - {N.SENT} for new in NOTIFICATION_TRANSITIONS[old]}
 
     late_success = {(status, N.SENT) for status in (N.FAILED, N.UNKNOWN, N.EXPIRED, N.SKIPPED)}
-    assert ways_out == late_success | {(N.FAILED, N.PENDING), (N.UNKNOWN, N.PENDING)}
+    assert ways_out == late_success | {(N.CANCELLED, N.COMPENSATING)} | {(N.FAILED, N.PENDING), (N.UNKNOWN, N.PENDING)}
 
 
 def test_a_notification_refuses_what_its_table_does_not_allow() -> None:

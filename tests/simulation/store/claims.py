@@ -160,8 +160,9 @@ def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime)
         return Verdict.LEASED
     if is_sending:
         is_last = held.takeovers + 1 >= MAX_TAKEOVERS or held.tries >= saga.plan.max_tries
-        return LOST if is_last or saga.plan.on_ambiguous is OnAmbiguous.HOLD or saga.expires_at <= now else TAKEOVER
-    if saga.expires_at <= now:
+        is_last |= saga.plan.on_ambiguous is OnAmbiguous.HOLD or saga.cancelled_by is not None
+        return LOST if is_last or saga.expires_at <= now else TAKEOVER
+    if saga.expires_at <= now or saga.cancelled_by is not None:
         return Verdict.EXPIRED
     return Verdict.EARLY if held.due_at is not None and held.due_at > now else Verdict.CLAIMED
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from shared.saga import Why
+from shared.saga import RuleOf, Why
 from shared.statuses import Channel
 from shared.store.claims import ADDRESS
 from shared.store.directory import User
@@ -56,6 +56,12 @@ def facts_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Facts]:
     return {key: facts for key, facts in found.items() if facts is not None}
 
 
+def _rule_of(own: object, found: object) -> RuleOf:
+    if own is not None:
+        return RuleOf.EVENT_TYPE
+    return RuleOf.TENANT if found is not None else RuleOf.CARILLON
+
+
 def _facts(tx: Transaction, key: UUID) -> Facts | None:
     row = tx.get(tx.memory.notifications, key)
     if row is None:
@@ -73,6 +79,7 @@ def _facts(tx: Transaction, key: UUID) -> Facts | None:
         data=row.data,
         preferred=row.preferred,
         workflow=workflow,
+        workflow_of=_rule_of(own, workflow),
         has_own_expiry=row.has_own_expiry,
         obstacles={channel: why for channel, why in obstacles.items() if why is not None},
     )

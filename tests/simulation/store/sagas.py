@@ -116,6 +116,7 @@ class MemorySagaSet(SagaSet):
             plan=plans.from_json(plans.to_json(after.plan)) if is_new_plan else row.saga.plan,
             next_look_at=look,
             looks=looks,
+            cancelled_by=after.cancelled_by,
         )
         now = tx.memory.now()
         changed = replace(row, saga=saga, is_routed=row.is_routed or is_new_plan, updated_at=now)

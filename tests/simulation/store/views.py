@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.store.changes import line_of
-from shared.store.views import Views
+from shared.store.views import Views, plan_of
 from tests.simulation.store.engine import Memory
 from tests.simulation.store.rows import AttemptRow, DeliveryRow, NotificationRow
 
@@ -76,6 +76,12 @@ def _notification(row: NotificationRow) -> dict[str, Any]:
         "created_at": _time(saga.created_at),
         "updated_at": _time(row.updated_at),
         "expires_at": _time(saga.expires_at),
+        "send_at": _time(saga.send_at),
+        "preferred_channel": row.preferred.value if row.preferred else None,
+        "collapse_key": row.collapse_key,
+        "has_own_expiry": row.has_own_expiry,
+        "cancelled_by": saga.cancelled_by,
+        "plan": plan_of(saga.plan) if row.is_routed else None,
         "passed": dict(saga.plan.passed),
     }
 

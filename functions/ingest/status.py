@@ -1,0 +1,77 @@
+"""What became of notifications, over HTTP: to list them, to look at one, and to call one back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from functions.ingest.cancelling import cancel, document_of
+from functions.ingest.listing import read_query, write_page
+from functions.ingest.status_operations import CANCEL_NOTIFICATION, GET_NOTIFICATION, LIST_NOTIFICATIONS
+from shared.access import Caller
+from shared.errors import Refused
+from shared.operations import Operation
+from shared.runtime import Resources
+from shared.statuses import NotificationStatus
+from shared.step import Handler
+
+
+class StatusRoutes:
+    """List, get, and cancel."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    async def list(self, request: Request, caller: Caller) -> Response:
+        """List a page, the newest first."""
+        query = read_query(request.query_params)
+        listing = self._resources.store.listing
+        page = await listing.page(caller.tenant, query.filter(), after=query.cursor, limit=query.limit)
+        return _json(200, write_page(page).model_dump_json())
+
+    async def get(self, request: Request, caller: Caller) -> Response:
+        """Show a notification with its deliveries, attempts and timeline."""
+        return _json(200, json.dumps(await self._read(request, caller)))
+
+    async def cancel(self, request: Request, caller: Caller) -> Response:
+        """Call it back; 202 while that takes its time."""
+        saga = await cancel(self._resources, caller.tenant, _id(request), caller.name)
+        if saga is None:
+            raise _unknown()
+        is_over = saga.status is NotificationStatus.CANCELLED
+        return _json(200 if is_over else 202, document_of(saga).model_dump_json())
+
+    async def _read(self, request: Request, caller: Caller) -> dict[str, Any]:
+        document = await self._resources.store.views.notification(caller.tenant, _id(request))
+        if document is None:
+            raise _unknown()
+        return document
+
+
+def status_handlers(resources: Resources) -> dict[Operation, Handler]:
+    """Say who does what."""
+    status = StatusRoutes(resources)
+    return {
+        LIST_NOTIFICATIONS: status.list,
+        GET_NOTIFICATION: status.get,
+        CANCEL_NOTIFICATION: status.cancel,
+    }
+
+
+def _id(request: Request) -> UUID:
+    try:
+        return UUID(request.path_params["id"])
+    except ValueError:
+        raise _unknown() from None
+
+
+def _unknown() -> Refused:
+    return Refused(404, "Not found", "There is no notification with this id.")
+
+
+def _json(status: int, body: str) -> Response:
+    return Response(body, status_code=status, media_type="application/json")
