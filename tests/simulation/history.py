@@ -92,6 +92,8 @@ class History:
     moves: list[Moved] = field(default_factory=list)
     delivery_moves: list[DeliveryMoved] = field(default_factory=list)
     answered: dict[UUID, str] = field(default_factory=dict)
+    cancelled: dict[UUID, float] = field(default_factory=dict)
+    """When it was committed that a caller wants it back."""
     wishes: list[Wish] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     told: Counter[str] = field(default_factory=Counter)

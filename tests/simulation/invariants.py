@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from shared.saga import OnAmbiguous, owed
+from shared.saga import OnAmbiguous, Saga, owed
 from shared.saga.attempts import THROTTLE_SECONDS
-from shared.statuses import TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.statuses import REACHED, TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import LEASE_SECONDS
+from tests.simulation.called_back import OF_CANCELLED
 from tests.simulation.mail import DEADLINE_SECONDS
 from tests.simulation.record import Line, Record
 from tests.simulation.sequence import IN_SEQUENCE
@@ -30,7 +31,7 @@ LEAVES: dict[NotificationStatus, frozenset[NotificationStatus]] = {
     N.SENT: frozenset({N.QUEUED, N.COMPENSATING, N.DELIVERED}),
     N.DELIVERED: frozenset(),
     N.SKIPPED: frozenset({N.SENT}),
-    N.CANCELLED: frozenset(),
+    N.CANCELLED: frozenset({N.COMPENSATING}),
 }
 """By the design: a replay, a late success, an asynchronous failure or no acknowledgement in time, a receipt."""
 
@@ -85,8 +86,16 @@ def what_may_be_sent_is_not_denied(record: Record) -> Iterator[str]:
         saga = record.sagas[taken.notification]
         delivery = saga.delivery(taken.channel)
         is_told = saga.status in (N.SENT, N.DELIVERED, N.UNKNOWN) or (delivery and delivery.status is D.UNKNOWN)
+        is_told = is_told or _is_taken_back(saga, taken.channel)
         if not is_told and (taken.notification, taken.channel) not in honest:
             yield f"{taken.notification} was accepted on {taken.channel} and is {saga.status}"
+
+
+def _is_taken_back(saga: Saga, channel: Channel) -> bool:
+    """Tell whether it was called back, and its delivery says that it was sent all the same."""
+    delivery = saga.delivery(channel)
+    is_told = delivery is not None and (delivery.status in REACHED or delivery.status is D.RETRACTED)
+    return saga.status is N.CANCELLED and is_told
 
 
 def a_success_wins(record: Record) -> Iterator[str]:
@@ -94,6 +103,8 @@ def a_success_wins(record: Record) -> Iterator[str]:
     for attempt in record.attempts:
         status = record.sagas[attempt.notification_id].status
         if (attempt.notification_id, attempt.said.channel, attempt.said.epoch) in record.returned:
+            continue
+        if _is_taken_back(record.sagas[attempt.notification_id], attempt.said.channel):
             continue
         if attempt.said.outcome is K.ACCEPTED and status not in (N.SENT, N.DELIVERED):
             yield f"{attempt.notification_id} was accepted on {attempt.said.channel} and is {status}"
@@ -241,6 +252,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     counters_equal_the_world,
     every_line_has_a_reason,
     *IN_SEQUENCE,
+    *OF_CANCELLED,
 )
 
 

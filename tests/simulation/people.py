@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from functions.ingest.accepting import Accepted
+from functions.ingest.cancelling import cancel
 from functions.ingest.requests import Submission, read
 from shared import outbox
 from shared.callback_links import Subject
-from shared.errors import Transient
+from shared.errors import Refused, Transient
 from shared.ids import notification_id
 from shared.saga import EventOwed, Receipt
 from shared.statuses import Channel
@@ -60,6 +62,7 @@ class Scenario:
     posts: tuple[tuple[float, Submission], ...]
     workflows: Mapping[str, Mapping[str, Any]]
     wishes: tuple[tuple[float, str, str, Channel, bool], ...]
+    cancellations: tuple[tuple[float, Submission], ...]
     returned: float
     """How likely a mail that was taken comes back."""
 
@@ -81,7 +84,21 @@ def draw_scenario(random: Random, seconds: float, began: datetime) -> Scenario:
             wishes.append((*wish, channel, random.random() < 0.2))
     posts = _draw_limits(posts, random, began)
     returned = random.choice([0.0, 0.0, 0.5])
-    return Scenario(posts=tuple(posts), workflows=workflows, wishes=tuple(wishes), returned=returned)
+    return Scenario(
+        posts=tuple(posts),
+        workflows=workflows,
+        wishes=tuple(wishes),
+        cancellations=_draw_cancellations(posts, random),
+        returned=returned,
+    )
+
+
+def _draw_cancellations(posts: list[tuple[float, Submission]], random: Random) -> tuple[tuple[float, Submission], ...]:
+    """Let callers regret, at any turn of the saga, and some of them twice."""
+    if random.random() < 0.5:
+        return ()
+    regretted = [random.choice(posts) for _ in range(random.randint(1, 3))]
+    return tuple((at + random.choice([0.02, 0.1, 0.3, 1.0, 5.0, 60.0, 300.0]), post) for at, post in regretted)
 
 
 def _draw_limits(
@@ -143,6 +160,8 @@ class People:
         world = self._world
         for at, submission in self._scenario.posts:
             world.after(at, lambda submission=submission: world.spawn(self._post(submission)))  # type: ignore[misc]
+        for at, submission in self._scenario.cancellations:
+            world.after(at, lambda submission=submission: self._cancel(submission))  # type: ignore[misc]
         for at, *wish in self._scenario.wishes:
             world.after(at, lambda wish=wish: world.spawn(self._change_mind(*wish)))  # type: ignore[misc]
         self._again(self._read_inboxes, 30)
@@ -177,6 +196,12 @@ class People:
     async def _change_mind(self, user: str, category: str, channel: Channel, enabled: bool) -> None:
         await self._world.store.directory.put_preference(TENANT, user, category, channel, enabled=enabled)
 
+    def _cancel(self, submission: Submission) -> None:
+        """Let the caller call it back: as the intake does."""
+        key = notification_id(TENANT, submission.source, submission.key or "", submission.user_id)
+        process = self._world.one_of("ingest")
+        process.arrive(0, lambda: asyncio.create_task(_cancel(process, key)))
+
     def _read_inboxes(self) -> None:
         """Let somebody read, and their client acknowledge: as the realtime function does."""
         world = self._world
@@ -206,6 +231,11 @@ class People:
         if rows and world.random.random() < 0.5:
             process, letter = world.one_of("console"), world.random.choice(rows)
             process.arrive(0, lambda: asyncio.create_task(_replay(process, letter.id)))
+
+
+async def _cancel(process: Process, key: UUID) -> None:
+    with suppress(Transient, Refused):  # it cannot now, or it has ended
+        await cancel(process.resources, TENANT, key, by="the caller")
 
 
 async def _acknowledge(process: Process, user_id: str, key: UUID) -> None:

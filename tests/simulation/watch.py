@@ -74,6 +74,11 @@ class Watch:
         else:
             self._open.discard(saga.id)
         old = before.saga if before else None
+        if saga.cancelled_by is not None and saga.id not in self._history.cancelled:
+            self._history.cancelled[saga.id] = world.now
+            stood = old.status if old else saga.status
+            self._history.seen[f"called back when {stood}"] += 1
+            world.tell("database", "called back", (saga.id,), stood)
         if old is not None and old.status is saga.status:
             return
         if saga.status in (N.SENT, N.DELIVERED):
