@@ -41,9 +41,8 @@ def what_is_cancelled_was_called_back(record: Record) -> Iterator[str]:
 
 def what_could_not_be_undone_is_told(record: Record) -> Iterator[str]:
     """Of what was cancelled and is still out there, or may be, it is told that it could not be undone."""
-    told = {
-        (row.notification_id, e.channel) for row in record.timeline for e in row.entries if e.what is What.NOT_UNDONE
-    }
+    lines = [(row.notification_id, entry) for row in record.timeline for entry in row.entries]
+    told = {(key, entry.channel) for key, entry in lines if entry.what is What.NOT_UNDONE}
     for key, saga in record.sagas.items():
         out_there = [d for d in saga.current() if d.status in REACHED or d.status is D.UNKNOWN]
         for delivery in out_there if saga.status is N.CANCELLED else []:

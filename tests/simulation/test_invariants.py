@@ -12,7 +12,7 @@ import pytest
 from shared.saga import AttemptRecorded, Delivery, Entry, OnAmbiguous, Plan, Saga, What
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import Command
-from tests.simulation import invariants
+from tests.simulation import called_back, invariants
 from tests.simulation.history import Acceptance, Call, DeliveryMoved, History, Moved, Wish
 from tests.simulation.invariants import INVARIANTS, Invariant
 from tests.simulation.record import Record
@@ -92,6 +92,14 @@ NO_WISH = Wish(at=5, user_id="ada", category="*", channel=EMAIL, enabled=False)
 OVERDUE = replace(SENT, deadline=NOON)
 BOUNCED = replace(SENT, status=D.FAILED)
 CAME_BACK = frozenset({(KEY, EMAIL, 0)})
+
+CANCELLED = replace(saga(N.CANCELLED), cancelled_by="the caller", reason="cancelled by the caller")
+
+
+def told(one: Saga, what: What) -> Record:
+    line = Entry(what=what, why="cancelled by the caller", channel=EMAIL)
+    return replace(record(one), timeline=(TimelineRow(notification_id=KEY, at=NOON, entries=(line,)),))
+
 
 BROKEN: dict[str, tuple[Invariant, Record, Record]] = {
     "one that is under way": (
@@ -210,6 +218,41 @@ BROKEN: dict[str, tuple[Invariant, Record, Record]] = {
             record(), timeline=(TimelineRow(notification_id=KEY, at=NOON, entries=(Entry(what=What.SENT, why=" "),)),)
         ),
         record(),
+    ),
+    "a message after its cancellation": (
+        called_back.what_is_called_back_is_not_sent_any_more,
+        record(calls=[call(claimed_at=6, at=7)], cancelled={KEY: 5}),
+        record(calls=[call(claimed_at=4, at=7)], cancelled={KEY: 5}),
+    ),
+    "a cancellation that is forgotten": (
+        called_back.what_is_called_back_ends_cancelled,
+        record(saga(N.SENT), cancelled={KEY: 5}),
+        record(saga(N.CANCELLED), cancelled={KEY: 5}),
+    ),
+    "a dead letter of what was called back": (
+        called_back.what_is_called_back_ends_cancelled,
+        record(saga(N.CANCELLED), cancelled={KEY: -1}, moves=[moved(N.COMPENSATING, N.FAILED)]),
+        record(saga(N.CANCELLED), cancelled={KEY: 1}, moves=[moved(N.COMPENSATING, N.FAILED)]),
+    ),
+    "a cancellation by nobody": (
+        called_back.what_is_cancelled_was_called_back,
+        told(replace(CANCELLED, cancelled_by=None), What.CANCELLED),
+        told(CANCELLED, What.CANCELLED),
+    ),
+    "a cancellation that is not told": (
+        called_back.what_is_cancelled_was_called_back,
+        told(CANCELLED, What.CANCELLING),
+        told(CANCELLED, What.CANCELLED),
+    ),
+    "a cancelled notification that lies in a mailbox": (
+        called_back.what_could_not_be_undone_is_told,
+        told(CANCELLED, What.CANCELLED),
+        told(CANCELLED, What.NOT_UNDONE),
+    ),
+    "a success that a cancellation hides": (
+        invariants.a_success_wins,
+        record(replace(CANCELLED, deliveries=(replace(SENT, status=D.CANCELLED),)), attempt(K.ACCEPTED)),
+        record(CANCELLED, attempt(K.ACCEPTED)),
     ),
 }
 

@@ -20,8 +20,8 @@ from tests.simulation.weather import Climate, Weather
 SEEDS_AT_ONCE = 250
 ROOT = Path(__file__).parents[2]
 
-REACHED = ("sent", "delivered", "failed", "skipped", "expired", "unknown")
-"""Every end that there is a way to: nobody can call a notification back yet."""
+REACHED = ("sent", "delivered", "failed", "cancelled", "skipped", "expired", "unknown")
+"""Every end that there is a way to."""
 
 EFFECTS = (
     "acknowledge",
@@ -64,6 +64,7 @@ WANTED: dict[str, int] = {
     "the database went away": 10,
     "withheld: the user does not want this category here": 1,
     "withheld: a newer notification has taken its place": 5,
+    **{f"called back when {status}": 10 for status in ("pending", "queued", "sent")},
     "a mail came back": 20,
     "a mail came back before it was known to be sent": 10,
 }
