@@ -48,7 +48,7 @@ def _not_served(served: frozenset[Channel]) -> Mapping[Channel, Why]:
 
 def read_workflow(definition: Mapping[str, Any] | None) -> Workflow:
     """Read a stored workflow."""
-    if not definition:
+    if definition is None:
         return DEFAULT
     try:
         return Workflow.model_validate(definition)

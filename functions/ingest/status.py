@@ -1,4 +1,4 @@
-"""What became of notifications, over HTTP: to list them, to look at one, and to call one back."""
+"""What became of notifications, over HTTP: to list them, to look at one and why, and to call one back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from functions.ingest.cancelling import cancel, document_of
+from functions.ingest.explaining import explain, in_words
 from functions.ingest.listing import read_query, write_page
-from functions.ingest.status_operations import CANCEL_NOTIFICATION, GET_NOTIFICATION, LIST_NOTIFICATIONS
+from functions.ingest.status_documents import NotificationDocument
+from functions.ingest.status_operations import (
+    CANCEL_NOTIFICATION,
+    EXPLAIN_NOTIFICATION,
+    GET_NOTIFICATION,
+    LIST_NOTIFICATIONS,
+)
 from shared.access import Caller
 from shared.errors import Refused
 from shared.operations import Operation
@@ -19,9 +26,11 @@ from shared.runtime import Resources
 from shared.statuses import NotificationStatus
 from shared.step import Handler
 
+FORMS = ("json", "text")
+
 
 class StatusRoutes:
-    """List, get, and cancel."""
+    """List, get, explain, and cancel."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -36,6 +45,16 @@ class StatusRoutes:
     async def get(self, request: Request, caller: Caller) -> Response:
         """Show a notification with its deliveries, attempts and timeline."""
         return _json(200, json.dumps(await self._read(request, caller)))
+
+    async def explain(self, request: Request, caller: Caller) -> Response:
+        """Explain it: `?format=text` for people."""
+        form = request.query_params.get("format", "json")
+        if form not in FORMS:
+            raise Refused(422, "Invalid format", f"It must be one of {', '.join(FORMS)}.", field="format")
+        explanation = explain(NotificationDocument.model_validate(await self._read(request, caller)))
+        if form == "text":
+            return PlainTextResponse(in_words(explanation))
+        return _json(200, explanation.model_dump_json())
 
     async def cancel(self, request: Request, caller: Caller) -> Response:
         """Call it back; 202 while that takes its time."""
@@ -58,6 +77,7 @@ def status_handlers(resources: Resources) -> dict[Operation, Handler]:
     return {
         LIST_NOTIFICATIONS: status.list,
         GET_NOTIFICATION: status.get,
+        EXPLAIN_NOTIFICATION: status.explain,
         CANCEL_NOTIFICATION: status.cancel,
     }
 

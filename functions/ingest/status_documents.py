@@ -131,3 +131,21 @@ class CancellationDocument(_Document):
     status: NotificationStatus
     cancelled_by: str | None
     under_way: list[Channel] = Field(default_factory=list)
+
+
+class ExplainedRule(_Document):
+    """One rule and what came of it. `about` says of what: a channel, or an attempt; of the whole where it is empty."""
+
+    rule: str
+    about: str = ""
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    verdict: str
+    why: str
+
+
+class Explanation(_Document):
+    """Why a notification took its way: every rule, in the order in which they are asked."""
+
+    id: str
+    status: NotificationStatus
+    rules: list[ExplainedRule]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.ingest.status_documents import CancellationDocument, NotificationDocument, NotificationPage
+from functions.ingest.status_documents import CancellationDocument, Explanation, NotificationDocument, NotificationPage
 from shared.access import Access
 from shared.operations import Answer, Operation, Parameter
 from shared.statuses import Channel, NotificationStatus
@@ -53,6 +53,23 @@ GET_NOTIFICATION = Operation(
     gives={200: Answer(about="The notification.", model=NotificationDocument)},
     refuses=frozenset({404}),
 )
+EXPLAIN_NOTIFICATION = Operation(
+    name="explain_notification",
+    method="GET",
+    path=f"{NOTIFICATIONS}/{{id}}/explain",
+    access=Access.READ,
+    summary="Explain a notification: why this channel, why not each other one, why now, why again.",
+    tag="notifications",
+    parameters=(
+        Parameter(
+            name="format",
+            about="`text` for people, a line for each rule; JSON if it is left out.",
+            schema={"enum": ["json", "text"], "default": "json"},
+        ),
+    ),
+    gives={200: Answer(about="Every rule with its inputs.", model=Explanation)},
+    refuses=frozenset({404, 422}),
+)
 CANCEL_NOTIFICATION = Operation(
     name="cancel_notification",
     method="POST",
@@ -66,4 +83,4 @@ CANCEL_NOTIFICATION = Operation(
     },
     refuses=frozenset({404, 409}),
 )
-STATUS_OPERATIONS = (LIST_NOTIFICATIONS, GET_NOTIFICATION, CANCEL_NOTIFICATION)
+STATUS_OPERATIONS = (LIST_NOTIFICATIONS, GET_NOTIFICATION, EXPLAIN_NOTIFICATION, CANCEL_NOTIFICATION)
