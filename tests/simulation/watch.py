@@ -12,7 +12,7 @@ from shared.broker import Message
 from shared.callback_links import Subject
 from shared.events import EventType
 from shared.outcomes import Letter
-from shared.saga import Delivery, Receipt
+from shared.saga import AttemptRecorded, Delivery, Receipt
 from shared.statuses import REACHED, TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import Command, Verdict
 from shared.store.intake import Kept
@@ -132,9 +132,9 @@ class Watch:
                 f"Nobody else's word moves a saga: {key} became {new.status} by no outcome of its own attempt."
             )
 
-    def _has_returned(self, key: UUID, delivery: Delivery) -> bool:
+    def _has_returned(self, key: UUID, said: Delivery | AttemptRecorded) -> bool:
         """Tell whether the provider has reported that it could not deliver what it had taken."""
-        return (key, delivery.channel, delivery.epoch, Receipt.FAILED.value) in self._world.memory.receipts.rows
+        return (key, said.channel, said.epoch, Receipt.FAILED.value) in self._world.memory.receipts.rows
 
     def _check_lease(self, key: UUID, new: Delivery) -> None:
         """See that nobody gets a claim while another one's lease runs."""
@@ -218,7 +218,7 @@ class Watch:
         if attempt.ambiguous:
             self._history.seen["a late success"] += 1
         found = memory.deliveries.rows[key, attempt.said.channel].delivery
-        is_counted = key in self._sent or found.status in REACHED or self._has_returned(key, found)
+        is_counted = key in self._sent or found.status in REACHED or self._has_returned(key, attempt.said)
         if not is_counted and row.saga.status is not N.CANCELLED:
             self._history.violate(f"A success wins, however late it is: that of {key} was acknowledged and did not.")
 
