@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote
@@ -61,3 +63,76 @@ def resources(store: Store, **settings: Any) -> Resources:
     """Hold what an app stands on."""
     options = {"api_keys": None, "host": "127.0.0.1", **settings}
     return Resources(settings=Settings(**options), store=store, broker=cast(Broker, HoldingBroker()))
+
+
+class Socket:
+    """A WebSocket's client, without a server. It takes what is sent unless it is told to hold."""
+
+    def __init__(self, app: App, path: str, headers: dict[str, str] | None = None) -> None:
+        self.messages: list[Any] = []
+        """What the app sent, oldest first."""
+        self.changed = asyncio.Event()
+        self.takes = asyncio.Event()
+        self.takes.set()
+        self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._incoming.put_nowait({"type": "websocket.connect"})
+        raw_path, _, query = path.partition("?")
+        scope = {
+            "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws",
+            "path": unquote(raw_path), "raw_path": raw_path.encode(), "root_path": "", "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000), "subprotocols": [], "state": {},
+            "extensions": {"websocket.http.response": {}},
+        }  # fmt: skip
+        self.serving = asyncio.create_task(app(scope, self._incoming.get, self._send))
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "websocket.send":
+            await self.takes.wait()
+        self.messages.append(message)
+        self.changed.set()
+
+    def say(self, frame: Any) -> None:
+        """Send a text frame, a document as one, or a binary frame."""
+        if isinstance(frame, bytes):
+            self._incoming.put_nowait({"type": "websocket.receive", "bytes": frame})
+        else:
+            text = frame if isinstance(frame, str) else json.dumps(frame)
+            self._incoming.put_nowait({"type": "websocket.receive", "text": text})
+
+    def leave(self) -> None:
+        """Go away."""
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+    @property
+    def frames(self) -> list[Any]:
+        """Read the frames so far."""
+        return [json.loads(message["text"]) for message in self.messages if message["type"] == "websocket.send"]
+
+    @property
+    def close_code(self) -> int | None:
+        """Tell with which code it was closed."""
+        return next((m["code"] for m in self.messages if m["type"] == "websocket.close"), None)
+
+    @property
+    def denial(self) -> tuple[int, Any] | None:
+        """Tell how it was refused: the status and the problem."""
+        start = next((m for m in self.messages if m["type"] == "websocket.http.response.start"), None)
+        bodies = [m["body"] for m in self.messages if m["type"] == "websocket.http.response.body"]
+        return (start["status"], json.loads(b"".join(bodies))) if start else None
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something has come of what was said."""
+        async with asyncio.timeout(10):
+            while not is_so():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def is_open(self) -> None:
+        """Wait until it was accepted."""
+        await self.until(lambda: any(message["type"] == "websocket.accept" for message in self.messages))
+
+    async def ends(self) -> None:
+        """Wait until the app has done with it."""
+        async with asyncio.timeout(10):
+            await self.serving

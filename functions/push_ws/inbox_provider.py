@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 
 from shared.coalesce import Coalescer
-from shared.errors import DatabaseUnavailable
+from shared.errors import Transient
 from shared.outcomes import Letter, Outcome
 from shared.runtime import Resources
 from shared.statuses import OutcomeKind
@@ -28,8 +29,9 @@ class InboxProvider:
     async def send(self, letter: Letter) -> Outcome:
         """Put one message into the inbox; several at once are one statement."""
         try:
-            await self._puts.submit(letter)
-        except DatabaseUnavailable:
+            async with asyncio.timeout(self.deadline_seconds):
+                await self._puts.submit(letter)
+        except (Transient, TimeoutError):  # it may be there; then it is put again, and is there once
             return Outcome(kind=OutcomeKind.TRANSIENT, code="inbox", reason="the inbox is away", provider=self.name)
         return Outcome(
             kind=OutcomeKind.ACCEPTED,

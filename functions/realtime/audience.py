@@ -24,6 +24,7 @@ class Audience:
 
     def __init__(self) -> None:
         self._listeners: dict[tuple[str, str], set[Listener]] = {}
+        self._is_dismissed = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -31,6 +32,8 @@ class Audience:
         """Let a listener hear of its user."""
         self._listeners.setdefault((listener.tenant, listener.user_id), set()).add(listener)
         self._empty.clear()
+        if self._is_dismissed:  # it was let in while the others were told to go
+            listener.dismissed.set()
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener."""
@@ -49,6 +52,7 @@ class Audience:
 
     async def dismiss(self) -> None:
         """Ask every listener to close, and wait until they have, a few seconds at most."""
+        self._is_dismissed = True
         for listeners in list(self._listeners.values()):
             for listener in listeners:
                 listener.dismissed.set()

@@ -6,22 +6,21 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from functions.realtime.audience import Audience, Listener
 from functions.realtime.operations import SERVE_SOCKET
-from shared import outbox, strict_json
+from shared import outbox, problems, strict_json
 from shared.auth import Gate
 from shared.broker import Subscription
-from shared.errors import DatabaseUnavailable, Refused
-from shared.problems import problem
+from shared.errors import DatabaseUnavailable, Refused, Transient
 from shared.runtime import Resources
 from shared.step import ApiWork
 from shared.store.inbox import Item
@@ -33,7 +32,13 @@ LOOK_ANYWAY_SECONDS = 5.0
 MAX_FRAME_BYTES = 16_384
 SLOW_READER = 1013
 BAD_FRAME = 1007
+BINARY_FRAME = 1003
 SEND_SECONDS = 10.0
+PING: Final = "ping"
+PONG = json.dumps({"type": "pong"})
+"""A client that cannot send the protocol's own ping (no browser can) learns so that somebody is still there."""
+
+USER_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +46,16 @@ log = logging.getLogger(__name__)
 class RealtimeApi(ApiWork):
     """The sockets of one process."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        *,
+        look_anyway_seconds: float = LOOK_ANYWAY_SECONDS,
+        send_seconds: float = SEND_SECONDS,
+    ) -> None:
         self._resources = resources
+        self._look_anyway_seconds = look_anyway_seconds
+        self._send_seconds = send_seconds
         self._gate = Gate(resources.settings)
         self._audience = Audience()
         self._hints: Subscription | None = None
@@ -62,13 +75,12 @@ class RealtimeApi(ApiWork):
         """Serve one client until it leaves, is too slow, or this process ends."""
         try:
             tenant = (await self._gate.admit(socket, SERVE_SOCKET)).tenant
-            cursor = _cursor(socket)
-        except Refused as refused:
-            await socket.send_denial_response(_denial(refused))
+            user_id, cursor = _user_id(socket), _cursor(socket)
+            if cursor is None:
+                cursor = await self._resources.store.inbox.last(tenant, user_id)
+        except (Refused, Transient) as refused:
+            await socket.send_denial_response(problems.answer(refused))
             return
-        user_id = str(socket.path_params["user_id"])
-        if cursor is None:
-            cursor = await self._resources.store.inbox.last(tenant, user_id)
         await socket.accept()
         listener = Listener(tenant=tenant, user_id=user_id)
         self._audience.add(listener)
@@ -105,7 +117,8 @@ class RealtimeApi(ApiWork):
                 return SLOW_READER
             if is_caught_up:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(listener.hinted.wait(), LOOK_ANYWAY_SECONDS)
+                    async with asyncio.timeout(self._look_anyway_seconds):
+                        await listener.hinted.wait()
 
     async def _send_page(self, socket: WebSocket, listener: Listener, cursor: int) -> tuple[int, bool | None]:
         """Send a page; return the new cursor, and whether there is no more (None: the reader is too slow)."""
@@ -115,25 +128,35 @@ class RealtimeApi(ApiWork):
             return cursor, True
         for item in items:
             try:
-                await asyncio.wait_for(socket.send_text(frame(item)), SEND_SECONDS)
+                await self._send(socket, frame(item))
             except TimeoutError:
                 return cursor, None
             cursor = item.cursor
         return cursor, len(items) < PAGE
+
+    async def _send(self, socket: WebSocket, text: str) -> None:
+        # Not by wait_for: on Python 3.11 it forgets a cancellation that comes when the frame has just left.
+        async with asyncio.timeout(self._send_seconds):
+            await socket.send_text(text)
 
     async def _read(self, socket: WebSocket, listener: Listener) -> int:
         """Take acknowledgements; return the close code when the client leaves or talks nonsense."""
         while True:
             try:
                 text = await socket.receive_text()
-            except (WebSocketDisconnect, KeyError):
+            except WebSocketDisconnect:
                 return 1000
-            ids = acknowledged(text)
-            if ids is None:
+            except KeyError:
+                return BINARY_FRAME
+            said = read_frame(text)
+            if said is None:
                 return BAD_FRAME
             try:
-                await self._acknowledge(listener, ids)
-            except DatabaseUnavailable:
+                if said != PING:
+                    await self._acknowledge(listener, said)
+                else:
+                    await self._send(socket, PONG)
+            except (DatabaseUnavailable, TimeoutError):
                 return SLOW_READER  # it is not noted: the client acknowledges again after it has resumed
 
     async def _acknowledge(self, listener: Listener, ids: Iterable[UUID]) -> None:
@@ -162,16 +185,26 @@ def frame(item: Item) -> str:
     return json.dumps(document)
 
 
-def acknowledged(text: str) -> list[UUID] | None:
-    """Read the ids of an acknowledgement: {"type": "ack", "id": …} or {"ids": […]}; None when it is none."""
+def read_frame(text: str) -> list[UUID] | Literal["ping"] | None:
+    """Read what a client says: {"type": "ack", "id": …} or {"type": "ack", "ids": […]}, or {"type": "ping"}.
+
+    Return the ids that it acknowledges; None when it says nothing that a client may.
+    """
     try:
         document: Any = strict_json.parse(text.encode(), MAX_FRAME_BYTES)
-        if not isinstance(document, dict) or document.get("type") not in ("ack", "ping"):
-            return None
-        ids = document.get("ids") or ([document["id"]] if "id" in document else [])
-        return [UUID(key) for key in ids][:PAGE]
-    except (Refused, ValueError, AttributeError, TypeError, UnicodeEncodeError):
+        if document["type"] == PING:
+            return PING
+        ids = document["ids"] if "ids" in document else [document["id"]]
+        return [UUID(key) for key in ids] if document["type"] == "ack" else None
+    except (Refused, ValueError, LookupError, AttributeError, TypeError):
         return None
+
+
+def _user_id(socket: HTTPConnection) -> str:
+    value = str(socket.path_params["user_id"])
+    if not USER_ID.fullmatch(value):
+        raise Refused(422, "Invalid address", "It holds characters that it must not.", field="user_id")
+    return value
 
 
 def _cursor(socket: HTTPConnection) -> int | None:
@@ -181,7 +214,3 @@ def _cursor(socket: HTTPConnection) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise Refused(422, "Invalid cursor", "It must be a whole number, 0 for everything kept.", field="since")
     return int(text)
-
-
-def _denial(refused: Refused) -> Response:
-    return JSONResponse(problem(refused), status_code=refused.status, media_type="application/problem+json")
