@@ -18,8 +18,8 @@ from functions.deliver_push.answers import (
     judge_silence,
     row,
 )
-from functions.deliver_push.http import Http, Phase, Reply, Silence
 from functions.deliver_push.service_account import KeyUnreadable, ServiceAccount
+from shared.http_call import Http, Phase, Reply, Silence
 from shared.outcomes import Outcome
 from shared.statuses import PushService
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from functions.deliver_push.http import Phase, Reply, Silence
+from shared.http_call import Phase, Reply, Silence, silent
 from shared.outcomes import Device, Outcome
 from shared.retry_after import read_retry_after
 from shared.statuses import OutcomeKind, PushService
@@ -58,14 +58,11 @@ PERHAPS_TAKEN = Verdict(
     provider_at_fault=True,
 )
 
-SILENCE: dict[Phase, Verdict] = {
-    # Nothing was tried, so no try is used up: the requests that hold the connections speak for the provider.
-    Phase.WAITING: Verdict(kind=OutcomeKind.THROTTLED, reason="the time was up before anything was sent"),
-    Phase.LOGIN: Verdict(
-        kind=OutcomeKind.TRANSIENT, reason="the provider gave us no access token", provider_at_fault=True
-    ),
-    Phase.CONNECT: Verdict(kind=OutcomeKind.TRANSIENT, reason="the provider cannot be reached", provider_at_fault=True),
-    Phase.SENT: PERHAPS_TAKEN,
+SILENCE: dict[Phase, str] = {
+    Phase.WAITING: "the time was up before anything was sent",
+    Phase.LOGIN: "the provider gave us no access token",
+    Phase.CONNECT: "the provider cannot be reached",
+    Phase.SENT: PERHAPS_TAKEN.reason,
 }
 
 
@@ -88,14 +85,7 @@ def judge(service: PushService, table: Table, reply: Reply, word: str, device: D
 
 def judge_silence(service: PushService, silence: Silence) -> Outcome:
     """Turn a call that ended without an answer into its outcome."""
-    verdict = SILENCE[silence.phase]
-    return Outcome(
-        kind=verdict.kind,
-        code=f"{service} {silence.word} at {silence.phase}",
-        reason=verdict.reason,
-        provider=service,
-        provider_at_fault=verdict.provider_at_fault,
-    )
+    return silent(service, silence, f"{service} {silence.word} at {silence.phase}", SILENCE[silence.phase])
 
 
 def refuse(service: PushService, code: str, reason: str) -> Outcome:

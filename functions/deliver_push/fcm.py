@@ -11,8 +11,8 @@ from functions.deliver_push.access_tokens import AccessTokens
 from functions.deliver_push.answers import judge_silence, refuse
 from functions.deliver_push.fcm_answers import THIRD_PARTY, judge_fcm, read_word
 from functions.deliver_push.fcm_message import MAX_PAYLOAD_BYTES, compose, payload_bytes
-from functions.deliver_push.http import Http, Silence
 from functions.deliver_push.service_account import ServiceAccount
+from shared.http_call import Http, Silence
 from shared.outcomes import Device, Letter, Outcome
 from shared.statuses import PushService
 

@@ -24,7 +24,7 @@ from functions.deliver_push.answers import (
     judge,
     row,
 )
-from functions.deliver_push.http import Reply
+from shared.http_call import Reply
 from shared.outcomes import Device, Outcome
 from shared.statuses import PushService
 

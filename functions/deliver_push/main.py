@@ -10,11 +10,11 @@ from __future__ import annotations
 from cloudevents.http import CloudEvent
 
 from functions.deliver_push.fcm import Fcm
-from functions.deliver_push.http import Http
 from functions.deliver_push.onesignal import OneSignal
 from functions.deliver_push.provider import PushProvider, Service
 from functions.deliver_push.service_account import ServiceAccount
 from shared.errors import SettingMissing
+from shared.http_call import Http
 from shared.runtime import Resources
 from shared.settings import EVERY_OTHER_TENANT, Settings
 from shared.statuses import Channel, PushService

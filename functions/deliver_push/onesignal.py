@@ -9,8 +9,8 @@ from uuid import UUID
 
 from functions.deliver_push.answers import judge_silence
 from functions.deliver_push.collapsing import collapse_id
-from functions.deliver_push.http import Http, Silence
 from functions.deliver_push.onesignal_answers import judge_onesignal
+from shared.http_call import Http, Silence
 from shared.outcomes import Device, Letter, Outcome
 from shared.statuses import PushService
 

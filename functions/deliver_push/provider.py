@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from functions.deliver_push.http import Http
 from functions.deliver_push.several_devices import combine
+from shared.http_call import Http
 from shared.outcomes import Device, Letter, Outcome
 from shared.statuses import OutcomeKind, PushService
 

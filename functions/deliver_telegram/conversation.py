@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from functions.deliver_telegram.answers import NoAnswer, is_gone, judge, judge_silence
-from functions.deliver_telegram.bot_api import BotApi
+from shared.http_call import Silence
 from shared.outcomes import Outcome
 from shared.statuses import OutcomeKind
+from shared.telegram.answers import judge, judge_silence
+from shared.telegram.bot_api import BotApi
+from shared.telegram.deleting import take_back
 
 UNDOING_SECONDS = 5.0
 """Kept free of waiting, so that what was said can still be taken back."""
@@ -49,10 +51,9 @@ class Conversation:
 
     async def _send(self, part: str) -> Outcome:
         while True:
-            try:
-                reply = await self._api.call("sendMessage", self._fields(part), self._until)
-            except NoAnswer as silence:
-                return judge_silence(silence)
+            reply = await self._api.call("sendMessage", self._fields(part), self._until)
+            if isinstance(reply, Silence):
+                return judge_silence(reply)
             if reply.moved_to is not None and self._moved_to is None:  # once: it will not move twice in a moment
                 self._chat = self._moved_to = reply.moved_to
                 self._taken = [None] * len(self._taken)  # a supergroup numbers its messages anew
@@ -93,18 +94,3 @@ class Conversation:
     def _name(self) -> str | None:
         known = [str(key) for key in self._taken if key is not None]
         return f"{self._chat}:{','.join(known)}" if known else None
-
-
-async def take_back(api: BotApi, chat: str, message_ids: Sequence[int | None], until: float) -> bool:
-    """Delete messages of a chat; tell whether none of them is there any more. Telegram allows it for 48 hours."""
-    are_gone = [await _is_deleted(api, chat, key, until) for key in message_ids]
-    return all(are_gone)
-
-
-async def _is_deleted(api: BotApi, chat: str, message_id: int | None, until: float) -> bool:
-    if message_id is None:
-        return False
-    try:
-        return is_gone(await api.call("deleteMessage", {"chat_id": chat, "message_id": message_id}, until))
-    except NoAnswer:
-        return False

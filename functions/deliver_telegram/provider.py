@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
-from functions.deliver_telegram.answers import PROVIDER, refuse
-from functions.deliver_telegram.bot_api import BotApi
-from functions.deliver_telegram.conversation import Conversation, take_back
+from functions.deliver_telegram.conversation import Conversation
 from functions.deliver_telegram.parts import compose
 from shared.outcomes import Letter, Outcome
+from shared.telegram.answers import PROVIDER, refuse
+from shared.telegram.bot_api import BotApi
 
 MOST_PARTS = 10  # more is no message: Telegram lets one chat have about one in a second
 
@@ -37,13 +36,6 @@ class TelegramProvider:
         if len(parts) > MOST_PARTS:
             return refuse("too long", f"the text is longer than {MOST_PARTS} messages")
         return await Conversation(self._api, letter.address, letter.options, self._until()).say(parts)
-
-    async def delete(self, chat: str, message_ids: Sequence[int]) -> bool:
-        """Take back what was sent, within the deadline; tell whether none of it is in the chat any more.
-
-        Done twice it is true twice. False where Telegram refuses, as it does after 48 hours, or does not answer.
-        """
-        return await take_back(self._api, chat, message_ids, self._until())
 
     async def close(self) -> None:
         """Let go of connections."""

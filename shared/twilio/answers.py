@@ -7,19 +7,14 @@ Sources: twilio.com/docs/api/errors and twilio.com/docs/whatsapp/api/error-code-
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared.http_call import Fault, Phase, Silence, silent
 from shared.outcomes import Outcome
 from shared.retry_after import read_retry_after
 from shared.statuses import OutcomeKind
-
-
-class AnswerGarbled(Exception):
-    """A success whose body is no JSON object, or any answer that is too long to be one of Twilio's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +28,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A call that did not bring what it was made for: refused, or broken off.
+    """A call that did not bring what it was made for: it was refused, or there was no answer.
 
-    `has_left` says that Twilio may have read the request, if nothing was `said`.
+    With neither, nobody can read what came.
     """
 
-    said: Said | None
-    has_left: bool
-    failure: BaseException
+    said: Said | None = None
+    silence: Silence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,16 +162,14 @@ STATUSES: tuple[tuple[range, Verdict], ...] = (  # the first that covers a statu
     (range(500, 600), _ambiguous("Twilio failed on the way: it may have taken the message")),
 )
 GARBLED = _ambiguous("Twilio's answer made no sense: it may have taken the message")
-SILENCE = _ambiguous("the request had left when the call broke off: Twilio may have taken it")
-NOT_LEFT = _transient("", at_fault=True)  # the fault itself says best what happened
-
-FAULTS: tuple[tuple[type[BaseException], str, str], ...] = (  # the first that a failure is, or was caused by
-    (ssl.SSLError, "tls", "TLS failed, or Twilio's certificate is not trusted"),
-    (socket.gaierror, "unknown host", "Twilio's name is not known here"),
-    (ConnectionRefusedError, "refused", "the connection to Twilio was refused"),
-    (TimeoutError, "timeout", "there was no connection to Twilio by the deadline"),
-    (BaseException, "unreachable", "Twilio cannot be reached"),
-)
+HAD_LEFT = "the request had left when the call broke off: Twilio may have taken it"
+NOT_BEGUN = "the time was up before anything was sent"
+FAULTS: Mapping[str, str] = {
+    Fault.TLS: "TLS failed, or Twilio's certificate is not trusted",
+    Fault.UNKNOWN_HOST: "Twilio's name is not known here",
+    Fault.TIMEOUT: "there was no connection to Twilio by the deadline",
+}
+UNREACHABLE = "Twilio cannot be reached"
 
 FAILED_STATUSES = frozenset({"failed", "undelivered", "canceled"})
 """What Twilio calls a message that did not, and will not, arrive."""
@@ -186,10 +178,10 @@ FAILED_STATUSES = frozenset({"failed", "undelivered", "canceled"})
 def judge(ended: Ended, now: datetime) -> Outcome:
     """Turn a request to send that brought no message into its outcome."""
     said = ended.said
-    if isinstance(ended.failure, AnswerGarbled) or (said is not None and said.status < 300):
+    if ended.silence is not None and ended.silence.word != Fault.GARBLED:
+        return _judge_silence(ended.silence)
+    if said is None or said.status < 300:
         return write(GARBLED, "twilio garbled")
-    if said is None:
-        return _judge_silence(ended)
     known = CODES.get(said.code) if said.code is not None else None
     verdict = known or next((row for statuses, row in STATUSES if said.status in statuses), GARBLED)
     pause = read_retry_after(said.retry_after, now) if verdict.kind is OutcomeKind.THROTTLED else None
@@ -239,9 +231,9 @@ def write(verdict: Verdict, code: str) -> Outcome:
     )
 
 
-def _judge_silence(ended: Ended) -> Outcome:
-    causes = (ended.failure, ended.failure.__cause__)
-    _, word, why = next(row for row in FAULTS if any(isinstance(cause, row[0]) for cause in causes))
-    if ended.has_left:
-        return write(SILENCE, "twilio timeout" if word == "timeout" else "twilio cut")
-    return write(replace(NOT_LEFT, reason=why), f"twilio {word} at connect")
+def _judge_silence(silence: Silence) -> Outcome:
+    if silence.phase is Phase.SENT:
+        code = "twilio timeout" if silence.word == Fault.TIMEOUT else "twilio cut"
+        return silent("twilio", silence, code, HAD_LEFT)
+    reason = NOT_BEGUN if silence.phase is Phase.WAITING else FAULTS.get(silence.word, UNREACHABLE)
+    return silent("twilio", silence, f"twilio {silence.word} at {silence.phase}", reason)

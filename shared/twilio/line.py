@@ -5,16 +5,12 @@ Importing this costs a third of a second, so only whoever sends does.
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
-import aiohttp
 import twilio.rest.api  # noqa: F401 - the SDK would import it at the first call, and the process stand still in it
 from twilio.base import values
 from twilio.base.exceptions import TwilioException
@@ -22,17 +18,22 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from shared.twilio.answers import AnswerGarbled, Ended, Said
+from shared.http_call import Http, Reply, Silence
+from shared.twilio.answers import Ended, Said
 from shared.twilio.sender import Account
 
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 NEWEST_LISTED = 100
 """So many messages to one person are looked through: the one that is looked for is among the newest."""
 
-UNREADABLE = (AnswerGarbled, TwilioException, ValueError, TypeError, AttributeError, LookupError)
+UNREADABLE = (TwilioException, ValueError, TypeError, AttributeError, LookupError)
 """What the SDK raises over a refusal, or an answer that it cannot read."""
 
 T = TypeVar("T")
+
+
+class Unanswered(Exception):
+    """The SDK is to go no further: there is no answer, or none that it could read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,11 @@ class Call(AsyncTwilioHttpClient):  # type: ignore[misc]
     The SDK's own has no bound and no deadline, and logs the number that is looked for.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, until: float) -> None:
+    def __init__(self, http: Http, until: float) -> None:
         super().__init__(pool_connections=False)
-        self.session = session
+        self.http = http
         self.until = until
-        self.has_left = False
-        self.said: Said | None = None
+        self.ended = Ended()
 
     async def request(
         self,
@@ -73,21 +73,21 @@ class Call(AsyncTwilioHttpClient):  # type: ignore[misc]
     ) -> Response:
         """Make the call; the deadline is the caller's."""
         login = base64.b64encode(":".join(auth or ()).encode()).decode()
-        async with self.session.request(
+        answer = await self.http.ask(
             method.upper(),
             url,
+            self.until,
             params=params,
             data=data,
             headers={**(headers or {}), "Authorization": f"Basic {login}"},
-            allow_redirects=allow_redirects,
-            trace_request_ctx=self,
-        ) as response:
-            text = await _read(response)
-        document = _parse(text)
-        self.said = _said(response, document)
-        if response.status < 300 and document is None:
-            raise AnswerGarbled
-        return Response(response.status, text, response.headers)
+        )
+        if isinstance(answer, Silence):
+            self.ended = Ended(silence=answer)
+            raise Unanswered
+        self.ended = Ended(said=_said(answer))
+        if answer.status < 300 and answer.document is None:
+            raise Unanswered
+        return Response(answer.status, answer.text, answer.headers)
 
 
 class Line:
@@ -95,8 +95,7 @@ class Line:
 
     def __init__(self, account: Account, most_connections: int) -> None:
         self._account = account
-        self._most_connections = most_connections
-        self._session: aiohttp.ClientSession | None = None
+        self._http = Http(most_connections, most_bytes=MAX_ANSWER_BYTES)
 
     async def send(self, to: str, words: Mapping[str, str | int], until: float) -> Message | Ended:
         """Ask Twilio to send a message; `until` is on the loop's clock, as everywhere here."""
@@ -117,17 +116,14 @@ class Line:
 
     async def close(self) -> None:
         """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._http.close()
 
     async def _call(self, ask: Callable[[Client], Awaitable[T]], until: float) -> T | Ended:
-        call = Call(self._open(), until)
+        call = Call(self._http, until)
         try:
-            async with asyncio.timeout_at(until):
-                return await ask(self._client(call))
-        except (aiohttp.ClientError, OSError, *UNREADABLE) as failure:
-            return Ended(said=call.said, has_left=call.has_left, failure=failure)
+            return await ask(self._client(call))
+        except (Unanswered, *UNREADABLE):
+            return call.ended
 
     def _client(self, call: Call) -> Client:
         # An empty environment would make the SDK read the process's, where TWILIO_EDGE changes the host.
@@ -136,60 +132,19 @@ class Line:
         client.api.base_url = self._account.base_url
         return client
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            tracing = aiohttp.TraceConfig()
-            tracing.on_request_headers_sent.append(_leave)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._most_connections),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                trace_configs=[tracing],
-            )
-        return self._session
 
-
-async def _leave(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-    """Let a request begin, or not: this is heard right before its first byte, on new connections and on old ones.
-
-    This process may have been stopped for a minute while it connected.
-    """
-    call = context.trace_request_ctx
-    if asyncio.get_running_loop().time() >= call.until:
-        raise TimeoutError
-    call.has_left = True
-
-
-async def _read(response: aiohttp.ClientResponse) -> str:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            response.close()
-            raise AnswerGarbled
-    return body.decode(errors="replace")
-
-
-def _parse(text: str) -> dict[str, Any] | None:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _said(response: aiohttp.ClientResponse, document: Mapping[str, Any] | None) -> Said:
-    code = document.get("code") if document and response.status >= 300 else None
+def _said(answer: Reply) -> Said:
+    code = answer.document.get("code") if answer.document and answer.status >= 300 else None
     return Said(
-        status=response.status,
+        status=answer.status,
         code=code if isinstance(code, int) and not isinstance(code, bool) else None,
-        retry_after=response.headers.get("Retry-After"),
+        retry_after=answer.headers.get("Retry-After"),
     )
 
 
 def _message(record: Any) -> Message:
     if not isinstance(record.sid, str) or not record.sid:
-        raise AnswerGarbled
+        raise Unanswered
     senders = {name for name in (record.from_, record.messaging_service_sid) if isinstance(name, str)}
     return Message(
         sid=record.sid,

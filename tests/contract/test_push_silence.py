@@ -14,11 +14,11 @@ from pydantic import SecretStr
 
 from functions.deliver_push.access_tokens import AccessTokens
 from functions.deliver_push.fcm import Fcm
-from functions.deliver_push.http import Http, Phase, Silence
 from functions.deliver_push.provider import PushProvider
 from functions.deliver_push.service_account import ServiceAccount
 from infrastructure.sandbox import fcm
 from infrastructure.sandbox.google_login import Account
+from shared.http_call import Http, Phase, Silence
 from shared.outcomes import Outcome
 from shared.statuses import PushService
 from tests.contract.mail_server import other_server, until

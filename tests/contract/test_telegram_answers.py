@@ -186,7 +186,7 @@ async def test_a_process_that_was_stopped_while_it_connected_begins_nothing(monk
     async with sandbox() as stage, client(stage.url, IMPATIENT_SECONDS) as provider:
         outcome = await provider.send(letter())
 
-        assert (outcome.kind, outcome.code) == (TRANSIENT, "telegram timeout")
+        assert (outcome.kind, outcome.code, flag_of(outcome)) == (THROTTLED, "telegram timeout", NEITHER)
         assert list(stage.room.calls) == []
 
 

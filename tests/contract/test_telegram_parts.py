@@ -1,17 +1,16 @@
-"""A Telegram message of several parts is there as a whole, or not at all, or told as ambiguous; and what is deleted."""
+"""A Telegram message of several parts is there as a whole, or not at all, or told as ambiguous."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
 
-from infrastructure.sandbox.behaviours import Behaviour, chat_for
+from infrastructure.sandbox.behaviours import Behaviour
 from infrastructure.sandbox.http import Act
 from infrastructure.sandbox.telegram import GROUP, KEEPING_CHAT, MIGRATED, PAUSE_SECONDS, SUPERGROUP, refusal
 from shared.statuses import OutcomeKind
-from tests.contract.bot_api import CHAT, IMPATIENT_SECONDS, client, letter, sandbox, until
+from tests.contract.bot_api import CHAT, client, letter, sandbox, until
 
 ACCEPTED, PERMANENT, TRANSIENT = OutcomeKind.ACCEPTED, OutcomeKind.PERMANENT, OutcomeKind.TRANSIENT
 THROTTLED, AMBIGUOUS = OutcomeKind.THROTTLED, OutcomeKind.AMBIGUOUS
@@ -144,42 +143,3 @@ async def test_a_text_longer_than_ten_messages_is_refused_without_a_call() -> No
 
         assert (outcome.kind, outcome.code) == (PERMANENT, "telegram too long")
         assert list(stage.room.calls) == []
-
-
-async def test_what_was_sent_can_be_deleted_and_deleting_it_again_is_no_failure() -> None:
-    async with sandbox() as stage, client(stage.url) as provider:
-        await provider.send(letter(text=THREE_PARTS))
-        there = len(stage.texts())
-
-        assert await provider.delete(CHAT, [1, 2, 3])
-        assert await provider.delete(CHAT, [1, 2, 3])
-        assert (there, stage.texts()) == (3, [])
-
-
-async def test_what_is_only_partly_deleted_is_not_told_as_deleted() -> None:
-    async with sandbox() as stage, client(stage.url) as provider:
-        await provider.send(letter(KEEPING_CHAT, THREE_PARTS))
-
-        assert not await provider.delete(KEEPING_CHAT, [1, 2, 3])
-        assert [text[0] for text in stage.texts(KEEPING_CHAT)] == ["a", "c"]
-
-
-@pytest.mark.parametrize(
-    "behaviour", [Behaviour.TEMPFAIL, Behaviour.THROTTLED, Behaviour.BLOCKED, Behaviour.UNTRUSTED, Behaviour.REFUSED]
-)
-async def test_a_refusal_to_delete_is_told(behaviour: Behaviour) -> None:
-    async with sandbox() as stage, client(stage.url) as provider:
-        assert not await provider.delete(chat_for(behaviour), [1])
-
-
-async def test_deleting_ends_by_the_deadline_and_nobody_there_is_no_success() -> None:
-    async with sandbox() as stage, client(stage.url, IMPATIENT_SECONDS) as provider:
-        stage.room.moods.latency_seconds = 5
-        async with asyncio.timeout(3):
-            slow = await provider.delete(CHAT, [1, 2, 3])
-        url = stage.url
-        await until(lambda: stage.connections == 0)
-    async with client(url) as provider:
-        away = await provider.delete(CHAT, [1])
-
-    assert (slow, away) == (False, False)

@@ -12,11 +12,11 @@ import pytest
 from functions.deliver_push import fcm_answers, onesignal_answers
 from functions.deliver_push.answers import NO_WORD, Table, judge_silence
 from functions.deliver_push.fcm_answers import judge_fcm
-from functions.deliver_push.http import Phase, Reply, Silence
 from functions.deliver_push.onesignal import idempotency_key
 from functions.deliver_push.onesignal_answers import judge_onesignal
 from functions.deliver_push.several_devices import combine
 from infrastructure.sandbox import fcm
+from shared.http_call import Phase, Reply, Silence
 from shared.outcomes import Device, Outcome
 from shared.statuses import OutcomeKind, PushService
 from tests.contract.push_server import letter

@@ -23,7 +23,7 @@ LATER = {20429, 14107, 21611, 30001, 30022, 30023, 63017, 63018, 63038}
 
 def refused(status: int, code: int | None = None, retry_after: str | None = None) -> Ended:
     said = Said(status=status, code=code, retry_after=retry_after)
-    return Ended(said=said, has_left=True, failure=ValueError())
+    return Ended(said=said)
 
 
 def test_only_a_number_that_is_dead_and_a_person_who_said_stop_are_suppressed() -> None:

@@ -7,14 +7,12 @@ depends on it. Reasons are our own sentences: a description may quote what was s
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
-
+from shared.http_call import Fault, Phase, Silence, silent
 from shared.outcomes import Outcome
 from shared.retry_after import read_retry_after
 from shared.statuses import OutcomeKind
@@ -64,15 +62,6 @@ class Reply:
         """The chat that this one has become: a group that was made a supergroup."""
         said = self.parameters.get("migrate_to_chat_id")
         return str(said) if isinstance(said, int) and not self.is_taken else None
-
-
-class NoAnswer(Exception):
-    """A call without an answer. `had_left` says that it may have reached Telegram."""
-
-    def __init__(self, cause: BaseException, *, had_left: bool) -> None:
-        super().__init__("no answer")  # not the cause's words: they may hold the address, and so the token
-        self.cause = cause
-        self.had_left = had_left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,25 +140,22 @@ FOREIGN: tuple[Row, ...] = (  # without Telegram's JSON: a proxy, another server
     _row(r".*", NOT_TELEGRAM),  # it says nothing about this chat, whatever its status
 )
 
-HAD_LEFT = Verdict(
-    kind=OutcomeKind.AMBIGUOUS,
-    reason="the message had left when the connection failed; Telegram may have taken it",
-    provider_at_fault=True,
-)
-FAULTS: tuple[tuple[type[BaseException], str, str], ...] = (  # the first that an error is
-    (aiohttp.ClientConnectorDNSError, "unknown host", "Telegram's name is not known"),
-    (aiohttp.ClientSSLError, "tls", "TLS failed, or Telegram's certificate is not trusted"),
-    (ssl.SSLError, "tls", "TLS failed, or Telegram's certificate is not trusted"),
-    (TimeoutError, "timeout", "no answer by the deadline"),
-    (aiohttp.ClientConnectorError, "unreachable", "Telegram cannot be reached"),
-    (Exception, "lost", "the connection was lost"),
-)
+HAD_LEFT = "the message had left when the connection failed; Telegram may have taken it"
+NOT_BEGUN = "the time was up before anything was sent"
+FAULTS: Mapping[str, str] = {
+    Fault.UNKNOWN_HOST: "Telegram's name is not known",
+    Fault.TLS: "TLS failed, or Telegram's certificate is not trusted",
+    Fault.TIMEOUT: "no answer by the deadline",
+    Fault.UNREACHABLE: "Telegram cannot be reached",
+    Fault.LOST: "the connection was lost",
+    Fault.GARBLED: "what answered was not Telegram",
+}
 
 
 def judge(reply: Reply) -> Outcome:
     """Turn an answer into its outcome."""
     if reply.is_taken:
-        return _outcome(ACCEPTED, str(reply.status))
+        return write(ACCEPTED, str(reply.status))
     rows = FOREIGN if reply.document is None else TABLE
     verdict = next(row.verdict for row in rows if row.covers(reply.code, reply.description))
     pause = None
@@ -177,19 +163,18 @@ def judge(reply: Reply) -> Outcome:
         now = datetime.now(UTC)
         pause = read_retry_after(reply.parameters.get("retry_after"), now)
         pause = read_retry_after(reply.retry_after, now) if pause is None else pause
-    return _outcome(verdict, f"{reply.code} {verdict.word}".rstrip(), pause)
+    return write(verdict, f"{reply.code} {verdict.word}".rstrip(), pause)
 
 
-def judge_silence(silence: NoAnswer) -> Outcome:
+def judge_silence(silence: Silence) -> Outcome:
     """Turn a call without an answer into its outcome."""
-    _, word, why = next(row for row in FAULTS if isinstance(silence.cause, row[0]))
-    before = Verdict(kind=OutcomeKind.TRANSIENT, reason=why, provider_at_fault=True)
-    return _outcome(HAD_LEFT if silence.had_left else before, word)
+    why = {Phase.SENT: HAD_LEFT, Phase.WAITING: NOT_BEGUN}.get(silence.phase) or FAULTS[silence.word]
+    return silent(PROVIDER, silence, f"{PROVIDER} {silence.word}", why)
 
 
 def refuse(code: str, reason: str) -> Outcome:
     """Give up a message that Telegram need not be asked about."""
-    return _outcome(Verdict(kind=OutcomeKind.PERMANENT, reason=reason), code)
+    return write(Verdict(kind=OutcomeKind.PERMANENT, reason=reason), code)
 
 
 def is_gone(reply: Reply) -> bool:
@@ -197,7 +182,8 @@ def is_gone(reply: Reply) -> bool:
     return reply.is_taken or (reply.code == 400 and "message to delete not found" in reply.description.lower())
 
 
-def _outcome(verdict: Verdict, code: str, retry_after_seconds: float | None = None) -> Outcome:
+def write(verdict: Verdict, code: str, retry_after_seconds: float | None = None) -> Outcome:
+    """Write an outcome of Telegram's."""
     return Outcome(
         kind=verdict.kind,
         code=f"{PROVIDER} {code}",

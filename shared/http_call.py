@@ -1,19 +1,26 @@
-"""One request to a provider, to its end: what it answered, or how far the request had come without an answer."""
+"""One HTTP request to a provider, to its end: what it answered, or how far it had come when nobody answered.
+
+The same failure means another thing in another phase, and it means the same at every provider: `silent`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 
+from shared.outcomes import Outcome
+from shared.statuses import OutcomeKind
+
 MOST_BYTES = 65_536
-"""No answer of a provider is longer; what comes beyond is not read."""
+"""What comes beyond is not read; a provider whose answers are longer says so."""
 
 CONNECTIONS = 100
 SPARE_SECONDS = 15.0
@@ -23,12 +30,23 @@ is ambiguous.
 
 
 class Phase(StrEnum):
-    """How far a request has come. The same failure means another thing in another phase."""
+    """How far a request has come."""
 
     WAITING = "waiting"  # for a free connection, or in a process that was stopped meanwhile: nobody was asked
     LOGIN = "login"  # for an access token: the message has not left
     CONNECT = "connect"
     SENT = "sent"  # some of it may have left
+
+
+class Fault(StrEnum):
+    """Why there is no answer, or none that can be read."""
+
+    TIMEOUT = "timeout"
+    TLS = "tls"  # it failed, or the certificate is not trusted
+    UNKNOWN_HOST = "unknown host"
+    UNREACHABLE = "unreachable"
+    LOST = "lost"  # the connection was cut
+    GARBLED = "garbled"  # it is no HTTP, or goes on and on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +56,48 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     document: Mapping[str, Any] | None
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No answer that can be read."""
+    """No answer that can be read. `status` is there if that much could be."""
 
     phase: Phase
     word: str
+    status: int | None = None
 
 
-FAULTS: tuple[tuple[type[BaseException], str], ...] = (  # the first that an error is
-    (TimeoutError, "timeout"),
-    (aiohttp.ClientSSLError, "tls"),
-    (aiohttp.ClientConnectorDNSError, "unknown host"),
-    (aiohttp.ClientConnectorError, "unreachable"),
-    (aiohttp.ClientPayloadError, "lost"),
-    (aiohttp.ServerDisconnectedError, "lost"),
-    (OSError, "lost"),
-    (Exception, "garbled"),
+MEANINGS: Mapping[Phase, tuple[OutcomeKind, bool]] = {  # the outcome, and whether the provider is at fault
+    # Nothing was tried, so no try is used up: the requests that hold the connections speak for the provider.
+    Phase.WAITING: (OutcomeKind.THROTTLED, False),
+    Phase.LOGIN: (OutcomeKind.TRANSIENT, True),
+    Phase.CONNECT: (OutcomeKind.TRANSIENT, True),
+    Phase.SENT: (OutcomeKind.AMBIGUOUS, True),
+}
+
+FAULTS: tuple[tuple[type[BaseException], Fault], ...] = (  # the first that an error is
+    (TimeoutError, Fault.TIMEOUT),
+    (aiohttp.ClientSSLError, Fault.TLS),
+    (ssl.SSLError, Fault.TLS),
+    (aiohttp.ClientConnectorDNSError, Fault.UNKNOWN_HOST),
+    (aiohttp.ClientConnectorError, Fault.UNREACHABLE),
+    (aiohttp.ClientPayloadError, Fault.LOST),
+    (aiohttp.ServerDisconnectedError, Fault.LOST),
+    (OSError, Fault.LOST),
+    (Exception, Fault.GARBLED),
 )
+
+
+def silent(provider: str, silence: Silence, code: str, reason: str) -> Outcome:
+    """Turn a request without an answer into its outcome, in the provider's own words."""
+    kind, is_at_fault = MEANINGS[silence.phase]
+    return Outcome(kind=kind, code=code, reason=reason, provider=provider, provider_at_fault=is_at_fault)
+
+
+def name_fault(failure: BaseException) -> Fault:
+    """Name what went wrong."""
+    return next(fault for kind, fault in FAULTS if isinstance(failure, kind))
 
 
 class AnswerTooLong(Exception):
@@ -70,39 +110,56 @@ class Progress:
 
     may_begin: Callable[[], bool]
     phase: Phase = Phase.CONNECT
+    status: int | None = None
 
 
 class Http:
-    """Connections to providers, kept open between requests; opened at the first."""
+    """Connections to a provider, kept open between requests; opened at the first.
 
-    def __init__(self, connections: int = CONNECTIONS, clock: Callable[[], float] | None = None) -> None:
+    `connections` is how many there are at most, 0 for as many as are asked for. The clock is for tests.
+    """
+
+    def __init__(
+        self,
+        connections: int = CONNECTIONS,
+        *,
+        most_bytes: int = MOST_BYTES,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self._connections = connections
+        self._most_bytes = most_bytes
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply | Silence:
         """Post a body and read the answer, until that time on the loop's clock; then the connection is cut."""
+        return await self.ask("POST", url, until, headers=headers, data=body)
+
+    async def ask(self, method: str, url: str, until: float, **more: Any) -> Reply | Silence:
+        """Make a request, as aiohttp takes it, and read the answer until that time on the loop's clock."""
         clock = self._clock or asyncio.get_running_loop().time
         progress = Progress(lambda: clock() < until)
         try:
             async with asyncio.timeout_at(until):
-                return await self._post(url, headers, body, progress)
+                return await self._ask(method, url, progress, more)
         except (aiohttp.ClientError, AnswerTooLong, OSError) as failure:  # a timeout is an OSError, too
-            word = next(word for kind, word in FAULTS if isinstance(failure, kind))
-            return Silence(progress.phase, word)
+            return Silence(progress.phase, name_fault(failure), progress.status)
 
     async def close(self) -> None:
         """Let go of connections."""
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes, progress: Progress) -> Reply:
+    async def _ask(self, method: str, url: str, progress: Progress, more: Mapping[str, Any]) -> Reply:
         if self._session is None:
             self._session = self._open()
         # A redirect would carry the message and the credentials to somebody else.
-        posting = self._session.post(url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=progress)
-        async with posting as response:
-            return Reply(response.status, response.headers, _object(await _read(response)))
+        asking = self._session.request(method, url, **more, allow_redirects=False, trace_request_ctx=progress)
+        async with asking as response:
+            progress.status = response.status
+            body = await _read(response, self._most_bytes)
+            return Reply(response.status, response.headers, _object(body), body.decode(errors="replace"))
 
     def _open(self) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
@@ -111,7 +168,7 @@ class Http:
         trace.on_request_headers_sent.append(_sent)  # it is called right before the first byte leaves
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=SPARE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=None),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # so that one clock alone ends a request
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[trace],
         )
@@ -134,12 +191,12 @@ async def _sent(_session: object, context: SimpleNamespace, _params: object) -> 
     progress.phase = Phase.SENT
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     body = bytearray()
     try:
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > MOST_BYTES:
+            if len(body) > most_bytes:
                 raise AnswerTooLong
     except (aiohttp.ClientPayloadError, AnswerTooLong):
         if response.status < 400:
