@@ -52,6 +52,7 @@ class Metrics:
     receipts = _counter(
         "receipts", "Callbacks of providers: what they said that was new, known, or ignored.", "provider", "outcome"
     )
+    undone = _counter("undone", "Calls that asked a provider to take a message back.", "channel", "outcome")
     dead_letters = _counter("dead_letters", "Dead letters that were kept.", "kind")
     republished = _counter("sweep_republished", "Messages that the sweep published again.")
     publish_refused = _counter("publish_refused", "Messages that the broker did not confirm.", "step")

@@ -33,8 +33,10 @@ LETTER = Template(
     subject="{{ title }}",
     text="Hello{% if user_name %} {{ user_name }}{% endif %},\n\n{{ message }}\n",
 )
+WITHDRAWN = Template(subject="Withdrawn: {{ title }}", text="Please disregard what we wrote before: {{ message }}")
 BUILT_IN: dict[str, dict[Channel, Template]] = {
     "plain": {channel: (LETTER if channel is Channel.EMAIL else PLAIN) for channel in Channel},
+    "withdrawn": dict.fromkeys(Channel, WITHDRAWN),
 }
 
 

@@ -18,7 +18,8 @@ class Workflow(BaseModel):
     """What an event type means: its category, the channels in their order, and the policy.
 
     Without channels, every channel of this installation is tried in the order of the enumeration. With `escalate`,
-    `unless_delivered_within_seconds` gives a channel another time than `escalate_after_seconds`.
+    `unless_delivered_within_seconds` gives a channel another time than `escalate_after_seconds`. `correction` is the
+    template of the message that follows one that was sent, must be undone, and cannot be taken back.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +27,7 @@ class Workflow(BaseModel):
     category: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] = "general"
     channels: tuple[Channel, ...] = ()
     template: str = "plain"
+    correction: str | None = None
     strategy: Strategy = Strategy.FIRST
     escalate_after_seconds: Seconds | None = None
     expires_after_seconds: Lifetime | None = None
@@ -51,6 +53,7 @@ class Workflow(BaseModel):
             retry_seconds=self.retry_seconds,
             on_ambiguous=self.on_ambiguous,
             unless_delivered_within_seconds=self._acknowledged_within_seconds(),
+            correction=self.correction,
             options=self.options.by_channel(),
         )
 

@@ -2,18 +2,23 @@
 
 takes   compensation.requested
 gives   notification.failed (the parking lot)
-status  compensating -> failed | cancelled
+status  compensating -> failed | cancelled; what was sent -> retracted
 """
 
 from __future__ import annotations
 
 from cloudevents.http import CloudEvent
 
-from functions.compensate.undoing import compensate_set
+from functions.compensate.compensating import SOURCE, Compensating
+from functions.compensate.providers import Undoers
 from shared.events import EventType
-from shared.step import answer, over_sets
+from shared.step import Step, answer
 
-FUNCTION = over_sets("compensate", {EventType.COMPENSATION_REQUESTED}, compensate_set)
+FUNCTION = Step(
+    name=SOURCE,
+    takes=frozenset({EventType.COMPENSATION_REQUESTED}),
+    open=lambda resources: Compensating(resources, Undoers.of(resources)),
+)
 
 
 async def compensate(event: CloudEvent) -> None:

@@ -68,8 +68,9 @@ class Record:
 class Plan(Record):
     """The workflow as it was when the notification was routed, pinned for its whole life.
 
-    `steps` are the channels that can be used, in order; `passed` says why the others cannot. `options` are those of
-    the workflow, by channel (`shared/options.py`). `workflow` says which rule it was.
+    `steps` are the channels that can be used, in order; `passed` says why the others cannot. `correction` is the
+    template of what follows a message that could not be taken back. `options` are those of the workflow, by channel
+    (`shared/options.py`). `workflow` says which rule it was.
     """
 
     category: str = "general"
@@ -80,6 +81,7 @@ class Plan(Record):
     retry_seconds: tuple[float, ...] = (2, 4, 8)
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     unless_delivered_within_seconds: Mapping[Channel, float] = field(default_factory=dict)
+    correction: str | None = None
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     workflow: RuleOf = RuleOf.CARILLON
 

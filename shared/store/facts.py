@@ -36,12 +36,13 @@ _IS_SUPPRESSED = " OR ".join(
 )
 COLUMNS = f"""
        n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
-       COALESCE(w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
+       COALESCE(n.own_workflow, w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
        CASE WHEN w.tenant IS NOT NULL THEN 'event type' WHEN d.tenant IS NOT NULL THEN 'tenant' ELSE 'carillon' END,
        {", ".join(f"{column} IS NOT NULL" for column in ADDRESS.values())},
        (SELECT array_agg(p.channel) FROM preferences p
         WHERE p.tenant = n.tenant AND p.user_id = n.user_id AND NOT p.enabled
-          AND p.category IN (COALESCE(w.definition->>'category', d.definition->>'category', 'general'), '*')),
+          AND p.category IN (COALESCE(n.own_workflow->>'category', w.definition->>'category', d.definition->>'category',
+                                   'general'), '*')),
        (SELECT array_agg(s.channel) FROM suppressions s
         WHERE s.tenant = n.tenant AND ({_IS_SUPPRESSED}))
 """  # noqa: S608 - names of columns, all ours

@@ -32,6 +32,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         document["unless_delivered_within_seconds"] = {
             channel.value: seconds for channel, seconds in plan.unless_delivered_within_seconds.items()
         }
+    if plan.correction is not None:
+        document["correction"] = plan.correction
     if plan.options:
         document["options"] = {channel: dict(said) for channel, said in plan.options.items()}
     if plan.workflow is not fresh.workflow:
@@ -60,6 +62,7 @@ def from_json(document: dict[str, Any] | None) -> Plan:
         retry_seconds=tuple(document.get("retry_seconds", fresh.retry_seconds)),
         on_ambiguous=OnAmbiguous(document.get("on_ambiguous", fresh.on_ambiguous)),
         unless_delivered_within_seconds={Channel(channel): seconds for channel, seconds in within.items()},
+        correction=document.get("correction"),
         options=document.get("options", {}),
         workflow=RuleOf(document.get("workflow", fresh.workflow)),
     )

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.outcomes import Outcome
 from shared.saga import AttemptRecorded, Delivery, Receipt, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
+from shared.statuses import Channel
+from shared.store import undoing
 from shared.store.abandoning import abandon
 from shared.store.burying import bury
 from shared.store.changes import Change, delivery_columns, is_resolved, line_of, plan_of
@@ -32,6 +35,7 @@ from shared.store.saga_rows import (
     saga_of,
 )
 from shared.store.saga_sql import CHANGED, DELIVERY_LIST, DELIVERY_VALUES, TOLD
+from shared.store.undoing import Correction, Undoing
 
 _LOCK = f"SELECT {NOTIFICATION_COLUMNS} FROM notifications n WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
 _LOCK_DUE = f"""
@@ -162,6 +166,18 @@ class SagaSet:
     async def retract(self, ids: Sequence[UUID]) -> set[UUID]:
         """Take messages out of inboxes; return those that were there."""
         return await retract(self._connection, ids)
+
+    async def begin_undoing(self, asked: Sequence[tuple[Saga, Channel]]) -> list[Undoing]:
+        """Count a try to take each back, and read what its provider holds."""
+        return await undoing.begin(self._connection, asked)
+
+    async def note_undoing(self, said: Sequence[tuple[Saga, Channel, Outcome]]) -> None:
+        """Keep what providers said when they were asked to take something back."""
+        await undoing.note(self._connection, said)
+
+    async def correct(self, corrections: Sequence[Correction]) -> None:
+        """Keep corrections as notifications to be sent."""
+        await undoing.correct(self._connection, corrections)
 
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
         """Write what changed: versions + 1, deliveries, timeline; and when the sweep must look next."""

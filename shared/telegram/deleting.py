@@ -26,7 +26,21 @@ async def delete(api: BotApi, chat: str, message_ids: Sequence[int | None], unti
 
     Deleted twice is deleted, so nothing about it is ambiguous: what nobody answered is tried again.
     """
-    outcomes = [await _delete_one(api, chat, key, until) for key in message_ids]
+    return worst([await _delete_one(api, chat, key, until) for key in message_ids])
+
+
+async def delete_named(api: BotApi, names: Sequence[str], until: float) -> Outcome:
+    """Delete messages by what an attempt keeps of them: the chat, a colon, and the numbers of the parts."""
+    outcomes = []
+    for name in names:
+        chat, _, numbers = name.rpartition(":")
+        known = [int(number) for number in numbers.split(",") if number.isdigit()]
+        outcomes.append(await delete(api, chat, known, until) if known else write(UNNUMBERED, UNNUMBERED.word))
+    return worst(outcomes)
+
+
+def worst(outcomes: Sequence[Outcome]) -> Outcome:
+    """Choose what is told of several."""
     return min(outcomes, key=lambda outcome: WORST_FIRST.index(outcome.kind))
 
 

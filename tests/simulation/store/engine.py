@@ -59,6 +59,7 @@ class Memory:
         self.receipts: Table[tuple[UUID, Channel, int, str], rows.ReceiptRow] = Table()
         self.timeline: Table[tuple[UUID, int], rows.TimelineRow] = Table()
         self.dead_letters: Table[UUID, rows.DeadLetterRow] = Table()
+        self.undoings: Table[tuple[UUID, Channel, int], rows.UndoingRow] = Table()
         self.breakers: Table[tuple[str, str], rows.BreakerRow] = Table()
         self.step_failures: Table[tuple[str, str], int] = Table()
         self.inbox: Table[tuple[UUID, int], rows.InboxRow] = Table()

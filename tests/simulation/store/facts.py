@@ -68,6 +68,7 @@ def _facts(tx: Transaction, key: UUID) -> Facts | None:
         return None
     tenant = row.saga.tenant
     own = tx.get(tx.memory.workflows, (tenant, row.event_type))
+    own = own if row.own_workflow is None else row.own_workflow
     workflow: dict[str, Any] | None = own if own is not None else tx.get(tx.memory.workflows, (tenant, "*"))
     category = (workflow or {}).get("category", "general")
     obstacles = {channel: obstacle(tx, tenant, row.user_id, category, channel) for channel in ADDRESS}

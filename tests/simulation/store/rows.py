@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.outcomes import Device
 from shared.saga import AttemptRecorded, Delivery, Entry, ReceiptRecorded, Saga
-from shared.statuses import Channel
+from shared.statuses import Channel, OutcomeKind
 from shared.store.breakers import BreakerState
 
 
@@ -26,6 +26,7 @@ class NotificationRow:
     preferred: Channel | None = None
     has_own_expiry: bool = False
     collapse_key: str | None = None
+    own_workflow: dict[str, Any] | None = None
     is_routed: bool = False
     updated_at: datetime
 
@@ -91,6 +92,15 @@ class DeadLetterRow:
     created_at: datetime
     settled_at: datetime | None = None
     settled_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoingRow:
+    """How often a provider was asked to take something back, and what it said last."""
+
+    tries: int = 1
+    outcome: OutcomeKind | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from shared.outcomes import Outcome
 from shared.saga import AttemptRecorded, Receipt, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
-from shared.statuses import NotificationStatus
+from shared.statuses import Channel, NotificationStatus
 from shared.store import plans
 from shared.store.abandoning import given_up
 from shared.store.changes import Change, is_resolved
 from shared.store.facts import Facts
 from shared.store.late_successes import LateSuccess
 from shared.store.sagas import Sagas, SagaSet
+from shared.store.undoing import Correction, Undoing
+from tests.simulation.store import undoing
 from tests.simulation.store.engine import Memory, Transaction
 from tests.simulation.store.facts import facts_of
 from tests.simulation.store.inbox import retract
@@ -86,6 +89,18 @@ class MemorySagaSet(SagaSet):
     async def retract(self, ids: Sequence[UUID]) -> set[UUID]:
         """Take messages out of inboxes; return those that were there."""
         return await self.transaction.run(lambda tx: retract(tx, ids))
+
+    async def begin_undoing(self, asked: Sequence[tuple[Saga, Channel]]) -> list[Undoing]:
+        """Count a try to take each back, and read what its provider holds."""
+        return await self.transaction.run(lambda tx: undoing.begin(tx, asked))
+
+    async def note_undoing(self, said: Sequence[tuple[Saga, Channel, Outcome]]) -> None:
+        """Keep what providers said when they were asked to take something back."""
+        await self.transaction.run(lambda tx: undoing.note(tx, said))
+
+    async def correct(self, corrections: Sequence[Correction]) -> None:
+        """Keep corrections as notifications to be sent."""
+        await self.transaction.run(lambda tx: undoing.correct(tx, corrections))
 
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
         """Write what changed, and when the sweep must look next."""
