@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.planted import broker, callbacks, claims, email, intake, providers, sagas, steps, store, strategies
+from tests.mutants.planted import (
+    broker,
+    callbacks,
+    claims,
+    compensation,
+    email,
+    intake,
+    providers,
+    sagas,
+    steps,
+    store,
+    strategies,
+)
 
 PLANTED: tuple[Mutant, ...] = (
     *intake.PLANTED,
@@ -16,4 +28,5 @@ PLANTED: tuple[Mutant, ...] = (
     *email.PLANTED,
     *providers.PLANTED,
     *callbacks.PLANTED,
+    *compensation.PLANTED,
 )

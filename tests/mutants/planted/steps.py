@@ -180,8 +180,8 @@ PLANTED = (
     Mutant(
         name="no-dead-letter",
         breaks="What failed is a dead letter, in the transaction that ends it.",
-        file="functions/compensate/undoing.py",
-        text='await sagas.bury("notification", SOURCE, [change.after for change in open_ones])',
+        file="functions/compensate/compensating.py",
+        text='await sagas.bury("notification", SOURCE, failures)',
         instead='await sagas.bury("notification", SOURCE, [])',
         looks_at=("tests/integration/test_dead_letters.py",),
     ),
