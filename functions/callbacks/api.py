@@ -7,7 +7,15 @@ from starlette.responses import Response
 
 from functions.callbacks.mail import MAX_BYTES, read_mail
 from functions.callbacks.onesignal import read_event
-from functions.callbacks.operations import ASK_TO_UNSUBSCRIBE, HEAR_MAIL, HEAR_ONESIGNAL, HEAR_TWILIO, UNSUBSCRIBE
+from functions.callbacks.operations import (
+    ASK_TO_UNSUBSCRIBE,
+    HEAR_MAIL,
+    HEAR_ONESIGNAL,
+    HEAR_TWILIO,
+    HEAR_TWILIO_MESSAGE,
+    UNSUBSCRIBE,
+)
+from functions.callbacks.opting_in import OptingIn
 from functions.callbacks.reports import Reports
 from functions.callbacks.twilio import TwilioDoor
 from functions.callbacks.unsubscribing import Unsubscribing
@@ -23,6 +31,7 @@ class CallbacksApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._reports = Reports(resources)
+        self._opting_in = OptingIn(resources)
         self._twilio = TwilioDoor(resources.settings)
         unsubscribing = Unsubscribing(resources)
         super().__init__(
@@ -30,6 +39,7 @@ class CallbacksApi(ApiWork):
                 Gate(resources.settings),
                 {
                     HEAR_TWILIO: self.hear_twilio,
+                    HEAR_TWILIO_MESSAGE: self.hear_twilio_message,
                     HEAR_ONESIGNAL: self.hear_onesignal,
                     HEAR_MAIL: self.hear_mail,
                     ASK_TO_UNSUBSCRIBE: unsubscribing.ask,
@@ -41,6 +51,11 @@ class CallbacksApi(ApiWork):
     async def hear_twilio(self, request: Request, caller: Caller) -> Response:
         """Take a status callback, by its signature."""
         await self._reports.take("twilio", await self._twilio.read(request))
+        return Response(status_code=204)
+
+    async def hear_twilio_message(self, request: Request, caller: Caller) -> Response:
+        """Take a message of a person to us, by its signature."""
+        await self._opting_in.take(await self._twilio.read_form(request))
         return Response(status_code=204)
 
     async def hear_onesignal(self, request: Request, caller: Caller) -> Response:

@@ -18,6 +18,17 @@ HEAR_TWILIO = Operation(
     gives={204: _HEARD},
     refuses=frozenset({403, 413}),
 )
+HEAR_TWILIO_MESSAGE = Operation(
+    name="hear_twilio_message",
+    method="POST",
+    path="/callbacks/twilio/messages",
+    access=Access.PUBLIC,
+    summary="Take a message to our number, believed for its signature: START lifts what STOP had suppressed.",
+    tag="callbacks",
+    takes={"application/x-www-form-urlencoded": None},
+    gives={204: _HEARD},
+    refuses=frozenset({403, 413}),
+)
 HEAR_ONESIGNAL = Operation(
     name="hear_onesignal",
     method="POST",
@@ -60,4 +71,4 @@ UNSUBSCRIBE = Operation(
     gives={200: Answer(about="A page.", media_type="text/html"), 404: Answer(about="A page.", media_type="text/html")},
     refuses=frozenset({400, 413}),
 )
-OPERATIONS = (HEAR_TWILIO, HEAR_ONESIGNAL, HEAR_MAIL, ASK_TO_UNSUBSCRIBE, UNSUBSCRIBE)
+OPERATIONS = (HEAR_TWILIO, HEAR_TWILIO_MESSAGE, HEAR_ONESIGNAL, HEAR_MAIL, ASK_TO_UNSUBSCRIBE, UNSUBSCRIBE)

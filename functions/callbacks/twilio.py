@@ -27,7 +27,20 @@ class TwilioDoor:
         self._root = (settings.public_url or "").rstrip("/")
 
     async def read(self, request: Request) -> Report | None:
-        """Read one; None if it says nothing final.
+        """Read a status callback; None if it says nothing final.
+
+        Raises:
+            Refused: 403, it is not signed so; 413, it is too large.
+        """
+        subject, said = read_subject(dict(request.query_params)), receipt_of(await self.read_form(request))
+        if subject is None or said is None or said.receipt is None:
+            return None
+        receipt = Receipt(said.receipt)
+        reason = said.reason or f"Twilio reports it as {receipt}"
+        return Report(subject=subject, receipt=receipt, reason=reason, suppress=said.suppress)
+
+    async def read_form(self, request: Request) -> Mapping[str, str]:
+        """Read a form that Twilio has signed for this address.
 
         Raises:
             Refused: 403, it is not signed so; 413, it is too large.
@@ -40,12 +53,7 @@ class TwilioDoor:
             raise _unsigned()
         if not is_signed(self._token.get_secret_value(), url, form, signature):
             raise _unsigned()
-        subject, said = read_subject(dict(request.query_params)), receipt_of(form)
-        if subject is None or said is None or said.receipt is None:
-            return None
-        receipt = Receipt(said.receipt)
-        reason = said.reason or f"Twilio reports it as {receipt}"
-        return Report(subject=subject, receipt=receipt, reason=reason, suppress=said.suppress)
+        return form
 
 
 def _form(body: bytes) -> Mapping[str, str] | None:

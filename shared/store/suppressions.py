@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.statuses import Channel
+from shared.store.columns import Texts
 from shared.store.database import Database
 
 
@@ -30,6 +32,9 @@ ON CONFLICT (tenant, channel, address) DO UPDATE SET reason = EXCLUDED.reason
 RETURNING channel, address, reason, created_at
 """
 _LIFT = "DELETE FROM suppressions WHERE tenant = %s AND channel = %s AND address = %s"
+_LIFT_FOR = """
+DELETE FROM suppressions WHERE channel = %b::text AND address = %b::text AND reason = ANY(%b::text[]) RETURNING tenant
+"""
 
 
 class Suppressions:
@@ -53,6 +58,15 @@ class Suppressions:
     async def lift(self, tenant: str, channel: Channel, address: str) -> bool:
         """Send there again; return whether it was suppressed."""
         return bool(await self._database.run(_LIFT, (tenant, channel.value, address)))
+
+    async def lift_everywhere(self, channel: Channel, address: str, reasons: Sequence[str]) -> list[str]:
+        """Send there again, if it was suppressed for one of these reasons; return the tenants for whom it was.
+
+        The one statement without a tenant here: what a carrier blocks and lifts is a pair of numbers, and the numbers
+        are the installation's.
+        """
+        rows = await self._database.fetch(_LIFT_FOR, (channel.value, address, Texts(list(reasons))))
+        return [str(row[0]) for row in rows]
 
 
 def _suppression(row: tuple[object, ...]) -> Suppression:

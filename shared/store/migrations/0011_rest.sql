@@ -1,4 +1,4 @@
--- What a compensation asks of providers, and what it writes to the person when nothing can be taken back.
+-- What a compensation asks of providers, what it writes to the person when nothing can be taken back, and START.
 
 -- One row per channel of a notification that is being compensated: how often its provider was asked to take it back,
 -- and what it said last. It is counted before the call, so that a crash cannot make the tries endless.
@@ -17,3 +17,6 @@ CREATE TABLE undoings (
 
 -- The workflow of one notification alone, where it is not its event type's: a correction goes out on one channel.
 ALTER TABLE notifications ADD COLUMN own_workflow jsonb;
+
+-- A person who says START is looked for by their number: the carrier knows no tenants.
+CREATE INDEX suppressions_of_address ON suppressions (channel, address);
