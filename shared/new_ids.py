@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import time
 from uuid import UUID
 
@@ -17,5 +17,5 @@ def new_id() -> UUID:
     meet a page of its own each time (docs/decisions/0026-ids-that-begin-with-a-time.md).
     """
     milliseconds = time.time_ns() // 1_000_000
-    chance = int.from_bytes(os.urandom(10))
+    chance = int.from_bytes(secrets.token_bytes(10))
     return UUID(int=milliseconds << 80 | chance & _RANDOM | _VERSION | _VARIANT)

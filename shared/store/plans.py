@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,32 +13,28 @@ from shared.statuses import Channel
 _FRESH = Plan()
 
 
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "category": str,
+    "template": str,
+    "strategy": str,
+    "passed": dict,
+    "retry_seconds": list,
+    "on_ambiguous": str,
+    "unless_delivered_within_seconds": lambda within: {channel.value: seconds for channel, seconds in within.items()},
+    "correction": str,
+    "options": lambda options: {channel: dict(said) for channel, said in options.items()},
+    "workflow": str,
+}
+"""How a field of a plan is written, where it is not what it is by default."""
+
+
 def to_json(plan: Plan) -> dict[str, Any]:
     """Write a plan; what has its default is left out."""
     document: dict[str, Any] = {"steps": [step._value_ for step in plan.steps], "max_tries": plan.max_tries}
-    fresh = _FRESH
-    if plan.category != fresh.category:
-        document["category"] = plan.category
-    if plan.template != fresh.template:
-        document["template"] = plan.template
-    if plan.strategy is not fresh.strategy:
-        document["strategy"] = plan.strategy.value
-    if plan.passed:
-        document["passed"] = dict(plan.passed)
-    if plan.retry_seconds != fresh.retry_seconds:
-        document["retry_seconds"] = list(plan.retry_seconds)
-    if plan.on_ambiguous is not fresh.on_ambiguous:
-        document["on_ambiguous"] = plan.on_ambiguous.value
-    if plan.unless_delivered_within_seconds:
-        document["unless_delivered_within_seconds"] = {
-            channel.value: seconds for channel, seconds in plan.unless_delivered_within_seconds.items()
-        }
-    if plan.correction is not None:
-        document["correction"] = plan.correction
-    if plan.options:
-        document["options"] = {channel: dict(said) for channel, said in plan.options.items()}
-    if plan.workflow is not fresh.workflow:
-        document["workflow"] = plan.workflow._value_
+    for name, write in _WRITTEN.items():
+        value = getattr(plan, name)
+        if value != getattr(_FRESH, name):
+            document[name] = write(value)
     return document
 
 
