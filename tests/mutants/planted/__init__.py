@@ -12,6 +12,7 @@ from tests.mutants.planted import (
     intake,
     providers,
     sagas,
+    status,
     steps,
     store,
     strategies,
@@ -29,4 +30,5 @@ PLANTED: tuple[Mutant, ...] = (
     *providers.PLANTED,
     *callbacks.PLANTED,
     *compensation.PLANTED,
+    *status.PLANTED,
 )

@@ -37,8 +37,8 @@ PLANTED = (
         name="expiry-ignored-in-claim",
         breaks="What has expired is not sent.",
         file=FILE,
-        text="AND n.status = 'queued' AND n.expires_at > clock_timestamp()",
-        instead="AND n.status = 'queued'",
+        text="AND n.cancelled_by IS NULL AND n.expires_at > clock_timestamp()",
+        instead="AND n.cancelled_by IS NULL",
         looks_at=(CLAIMS,),
     ),
     Mutant(

@@ -126,8 +126,8 @@ PLANTED = (
         name="expiry-cuts-off-a-call",
         breaks="A call under way is not cut off by the expiry.",
         file="shared/saga/deciding.py",
-        text="if is_recorded or (in_hand and now < saga.expires_at + PATIENCE_WITH_A_CLAIM):",
-        instead="if is_recorded:",
+        text="if waits_for_a_word(in_hand) or (in_hand and now < saga.expires_at + PATIENCE_WITH_A_CLAIM):",
+        instead="if waits_for_a_word(in_hand):",
         looks_at=(DEADLINES,),
     ),
     Mutant(

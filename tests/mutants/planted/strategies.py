@@ -90,8 +90,8 @@ PLANTED = (
         name="replaced-in-the-middle-of-a-call",
         breaks="A call under way while it is replaced is waited for.",
         file="shared/saga/moves.py",
-        text="if delivery.status in (D.QUEUED, D.RETRYING, D.DEFERRED):",
-        instead="if delivery.status in (D.QUEUED, D.RETRYING, D.DEFERRED, D.SENDING):",
+        text="WAITING:\n            saga = saga.with_delivery(delivery.to(D.CANCELLED, Why.S",
+        instead="{*WAITING, D.SENDING}:\n            saga = saga.with_delivery(delivery.to(D.CANCELLED, Why.S",
         looks_at=(STRATEGIES,),
     ),
     Mutant(
