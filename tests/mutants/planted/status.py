@@ -78,9 +78,9 @@ PLANTED = (
     Mutant(
         name="cancelled-is-a-dead-letter",
         breaks="A cancelled notification leaves no dead letter.",
-        file="functions/compensate/undoing.py",
-        text="[c.after for c in open_ones if c.after.status is NotificationStatus.FAILED]",
-        instead="[c.after for c in open_ones]",
+        file="functions/compensate/compensating.py",
+        text="    failures = [change.after for change in ended if change.after.status is NotificationStatus.FAILED]",
+        instead="    failures = [change.after for change in ended]",
         looks_at=(OVER_HTTP,),
     ),
     Mutant(
