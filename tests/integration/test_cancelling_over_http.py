@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -10,14 +11,14 @@ from shared import serve
 from shared.broker.topology import COMPENSATIONS, EVENTS, RESULTS, commands
 from shared.callback_links import Subject
 from shared.outcomes import Outcome
-from shared.saga import Receipt
+from shared.saga import Cancelled, Receipt, decide
 from shared.serve import App
 from shared.statuses import Channel, OutcomeKind
 from shared.store import Store
-from shared.store.claims import Recorded
+from shared.store.claims import Recorded, Verdict
 from tests.asgi import Answer, call, resources
 from tests.fakes import ScriptedProvider
-from tests.world import EMAIL, TENANT, World, claims_of, first_command, lines
+from tests.world import EMAIL, TENANT, World, claims_of, first_command, lines, until_somebody_waits_for_a_lock
 
 EMAILS = commands(EMAIL)
 BUSY = Outcome(kind=OutcomeKind.TRANSIENT, code="451", reason="the server is busy", provider="scripted")
@@ -137,6 +138,31 @@ async def test_a_claim_that_is_given_back_after_the_cancellation_is_not_taken_ag
     await world.deliver_everything()
 
     assert (await world.status_of(notification), len(world.mail.letters)) == ("cancelled", 0)
+
+
+async def test_a_claim_that_meets_the_cancellation_waits_for_it_and_gets_nothing(
+    world: World, another_store: Store
+) -> None:
+    notification = await world.post_routed()
+
+    async with world.store.sagas.transaction() as sagas:
+        change = (await sagas.lock([notification]))[notification]
+        change.take(decide(change.before, Cancelled(by="the caller"), sagas.now))
+        await sagas.save([change])
+        asking = asyncio.create_task(another_store.claims.claim(EMAIL, [first_command(notification)]))
+        await until_somebody_waits_for_a_lock(world.store)
+
+    (claim,) = claims_of(await asking)
+    assert claim.verdict is Verdict.STALE
+
+
+async def test_ten_who_cancel_at_once_cancel_it_once(world: World, ingest: App) -> None:
+    notification = await world.post_routed()
+
+    answers = await asyncio.gather(*[cancel(ingest, notification) for _ in range(10)])
+
+    assert {answer.status for answer in answers} == {200}
+    assert len(lines(await world.document(notification), "cancelled")) == 1
 
 
 async def test_what_lies_in_the_inbox_is_taken_out(world: World, ingest: App) -> None:
