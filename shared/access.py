@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.rates import Rate
+
 
 class Access(StrEnum):
     """What a caller must be allowed for an operation. A key's scopes are some of these."""
@@ -24,12 +26,17 @@ SCOPES = (Access.SEND, Access.READ, Access.MANAGE, Access.RECEIPTS, Access.ADMIN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls: a key with its scopes, or a person with a token. `name` is safe for a log and for a record."""
+    """Who calls: a key with its scopes, or a person with a token. `name` is safe for a log and for a record.
+
+    `rate` is how often it may call, None: as it likes. `valid_seconds` is how long a person's token lives from now on.
+    """
 
     tenant: str
     name: str
     scopes: frozenset[Access] = frozenset()
     user_id: str | None = None
+    rate: Rate | None = None
+    valid_seconds: float | None = None
 
     def may(self, access: Access) -> bool:
         """Tell whether a scope is enough; what belongs to a person is asked with `may_be`."""

@@ -7,6 +7,9 @@ What a provider says is neither: it is an outcome (`shared/outcomes.py`). `share
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class CarillonError(Exception):
     """Anything that Carillon itself raises."""
@@ -55,6 +58,8 @@ class SettingMissing(Permanent):
 class Refused(Permanent):
     """A request that the API refuses, as a problem document (RFC 9457)."""
 
+    headers: Mapping[str, str] = MappingProxyType({})
+
     def __init__(
         self,
         status: int,
@@ -70,3 +75,12 @@ class Refused(Permanent):
         self.detail = detail
         self.field = field
         self.retry_after_seconds = retry_after_seconds
+
+
+class RateExceeded(Refused):
+    """Somebody calls more often than it may. The headers say what is allowed, and when there is room again."""
+
+    def __init__(self, rate: str, wait_seconds: float, headers: Mapping[str, str]) -> None:
+        detail = f"This caller may make {rate} calls. Try again after Retry-After."
+        super().__init__(429, "Too many requests", detail, retry_after_seconds=wait_seconds)
+        self.headers = headers

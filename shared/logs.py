@@ -31,6 +31,7 @@ _ALLOWED = frozenset(
         "event_id",
         "exchange",
         "function",
+        "key_id",
         "migration",
         "notification_id",
         "outcome",
@@ -88,7 +89,7 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("uvicorn.access", "uvicorn.error", "asyncio", "mail.log"):
+    for noisy in ("uvicorn.access", "uvicorn.error", "websockets", "asyncio", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # pika reports every failed connection attempt with a stack trace of its own; ours says it in one line.
     logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -57,6 +57,8 @@ class Metrics:
     republished = _counter("sweep_republished", "Messages that the sweep published again.")
     publish_refused = _counter("publish_refused", "Messages that the broker did not confirm.", "step")
     backlog = _gauge("backlog", "Notifications under way when the sweep last counted.")
+    calls_refused = _counter("calls_refused", "Calls that the gate did not let in, by their status.", "status")
+    limits_unshared = _counter("limits_unshared", "Calls limited by one process alone, because Redis did not answer.")
     websockets = _gauge("websocket_connections", "Open WebSockets.")
 
     def __init__(self) -> None:

@@ -108,7 +108,7 @@ async def _handle(_request: Request, error: Exception) -> Response:
 
 
 def _refused(refused: Refused) -> Response:
-    headers = dict(_HEADERS_OF.get(refused.status, {}))
+    headers = {**_HEADERS_OF.get(refused.status, {}), **refused.headers}
     if refused.retry_after_seconds is not None:
         headers["Retry-After"] = _whole_seconds(refused.retry_after_seconds)
     return _write(problem(refused), headers)

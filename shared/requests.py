@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from shared import strict_json
+from shared.problems import refused_fields
 from shared.strict_json import MAX_BYTES, too_large
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_document(request: Request, model: type[Model], *, or_empty: bool = False) -> Model:
+    """Read the body as a document of one kind; with `or_empty`, no body is an empty document.
+
+    Raises:
+        Refused: 400, 413 or 422.
+    """
+    body = await read_body(request)
+    if or_empty and not body.strip():
+        body = b"{}"
+    strict_json.parse(body)  # what it refuses, pydantic would let through: duplicate keys, NaN, \u0000
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as broken:
+        raise refused_fields(broken) from None
 
 
 async def read_body(request: Request, max_bytes: int = MAX_BYTES) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from shared.auth import Gate
 from shared.broker import Broker
 from shared.metrics import Metrics
 from shared.settings import Settings
@@ -14,7 +16,7 @@ from shared.store.migrating import migrate
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass
 class Resources:
     """The neighbours of every function in this process. Functions are stateless; this is all they share."""
 
@@ -38,6 +40,15 @@ class Resources:
         await broker.start()
         return resources
 
+    @cached_property
+    def gate(self) -> Gate:
+        """The gate before every operation, made where there is one: a step has none, and needs no keys.
+
+        Raises:
+            SettingMissing: nobody could call, or everybody.
+        """
+        return Gate(self.settings, self.store, self.metrics)
+
     async def on_loss(self) -> None:
         """Publish again soon what is owed: the broker has lost what it held."""
         count = await self.store.sagas.hasten()
@@ -47,4 +58,6 @@ class Resources:
     async def close(self) -> None:
         """Let go, the broker first: its last acknowledgements belong to rows that are committed."""
         await self.broker.stop()
+        if "gate" in vars(self):
+            await self.gate.close()
         await self.store.close()

@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SettingMissing
 from shared.events import TENANT
+from shared.rates import parse_rate
 from shared.statuses import Channel, PushService
 
 EVERY_OTHER_TENANT = "*"
+MIN_SECRET_BYTES = 32
+"""Of HS256 (RFC 7518, 3.2): a shorter secret is found by trying."""
+
+_OWN_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
 class Settings(BaseSettings):
@@ -64,6 +70,23 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address that HTTP listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that HTTP listens on.")
     api_keys: SecretStr | None = Field(None, description="tenant:key pairs, separated by commas.")
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="Signs people's tokens (HS256), 32 bytes or more; without it the installation makes its own.",
+    )
+    jwt_jwks_url: str | None = Field(
+        None, description="Where the public keys (RS256, ES256) of whoever signs people's tokens are."
+    )
+    jwt_issuer: str | None = Field(None, description="The issuer (iss) that a token must name.")
+    jwt_audience: str | None = Field(None, description="The audience (aud) that a token must name.")
+    jwt_tenant_claim: str = Field("tenant", min_length=1, description="The claim of a token that names its tenant.")
+    rate_limit_per_key: str = Field(
+        "off", description="How often a key may call, if it has no limit of its own: 100/s."
+    )
+    rate_limit_per_user: str = Field("20/s", description="How often a person may call with a token; or off.")
+    redis_url: SecretStr | None = Field(
+        None, description="Shares limits over all replicas; without it each has its own."
+    )
     api_open: bool = Field(default=False, description="Serve without keys on an address other than loopback.")
     intake_backlog_max: int = Field(100_000, ge=1, description="Backlog beyond which the intake says 503.")
 
@@ -114,6 +137,42 @@ class Settings(BaseSettings):
             known.add(key)
         return value
 
+    @field_validator("rate_limit_per_key", "rate_limit_per_user")
+    @classmethod
+    def _known_rates(cls, value: str) -> str:
+        parse_rate(value)
+        return value
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"must have {MIN_SECRET_BYTES} bytes or more")
+        return value
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _out_of_reach(cls, value: str | None) -> str | None:
+        found = urlsplit(value or "https://localhost")
+        if found.scheme != "https" and not (found.scheme == "http" and is_loopback(found.hostname or "")):
+            raise ValueError("must be https://, so that nobody on the way can change a key")
+        return value
+
+    @field_validator("jwt_tenant_claim")
+    @classmethod
+    def _free_claim(cls, value: str) -> str:
+        if value in _OWN_CLAIMS:
+            raise ValueError("must be a claim of its own")
+        return value
+
+    @model_validator(mode="after")
+    def _one_signer(self) -> Settings:
+        if self.jwt_secret and self.jwt_jwks_url:
+            raise ValueError("JWT_SECRET and JWT_JWKS_URL are two ways to sign tokens: set one")
+        if self.jwt_jwks_url and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("JWT_JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: its keys may sign for others, too")
+        return self
+
     def served(self) -> frozenset[Channel]:
         """List the channels that this installation sends on."""
         return _channels(self.channels)
@@ -131,13 +190,15 @@ class Settings(BaseSettings):
         """Decide whether calls need no key.
 
         Raises:
-            SettingMissing: there are no keys, and the address is not loopback.
+            SettingMissing: there are no keys and no signer of tokens, and the address is not loopback.
         """
-        if self.api_keys:
+        if self.api_keys or self.jwt_secret or self.jwt_jwks_url:
             return False
         if self.api_open or is_loopback(self.host):
             return True
-        raise SettingMissing(f"HOST is {self.host}: set API_KEYS=tenant:key, or API_OPEN=true")
+        raise SettingMissing(
+            f"HOST is {self.host}: set API_KEYS=tenant:key, JWT_SECRET or JWT_JWKS_URL, or API_OPEN=true"
+        )
 
 
 @lru_cache(maxsize=10)

@@ -20,7 +20,6 @@ from functions.callbacks.reports import Reports
 from functions.callbacks.twilio import TwilioDoor
 from functions.callbacks.unsubscribing import Unsubscribing
 from shared.access import Caller
-from shared.auth import Gate
 from shared.requests import read_body
 from shared.runtime import Resources
 from shared.step import ApiWork, routes
@@ -36,7 +35,7 @@ class CallbacksApi(ApiWork):
         unsubscribing = Unsubscribing(resources)
         super().__init__(
             routes(
-                Gate(resources.settings),
+                resources.gate,
                 {
                     HEAR_TWILIO: self.hear_twilio,
                     HEAR_TWILIO_MESSAGE: self.hear_twilio_message,

@@ -11,7 +11,6 @@ from functions.console.operations import GET_DEAD_LETTER, LIST_DEAD_LETTERS, REP
 from functions.console.suppressions import suppression_handlers
 from shared import outbox
 from shared.access import Caller
-from shared.auth import Gate
 from shared.errors import Refused
 from shared.runtime import Resources
 from shared.saga import EventOwed
@@ -28,7 +27,7 @@ class ConsoleApi(ApiWork):
         self._resources = resources
         self._letters = resources.store.dead_letters
         handlers = {LIST_DEAD_LETTERS: self.list_letters, GET_DEAD_LETTER: self.get_letter, REPLAY: self.replay}
-        super().__init__(routes(Gate(resources.settings), {**handlers, **suppression_handlers(resources)}))
+        super().__init__(routes(resources.gate, {**handlers, **suppression_handlers(resources)}))
 
     async def list_letters(self, request: Request, caller: Caller) -> Response:
         """List dead letters, newest first: `?status=open`."""

@@ -12,7 +12,6 @@ from functions.directory.documents import UserDocument
 from functions.directory.operations import GET_USER, GET_WORKFLOW, PUT_USER, PUT_WORKFLOW
 from functions.directory.reading import USER_ID, read_document, read_path
 from shared.access import Caller
-from shared.auth import Gate
 from shared.errors import Refused
 from shared.runtime import Resources
 from shared.step import ApiWork, routes
@@ -33,7 +32,7 @@ class DirectoryApi(ApiWork):
             PUT_WORKFLOW: self.put_workflow,
             GET_WORKFLOW: self.get_workflow,
         }
-        super().__init__(routes(Gate(resources.settings), {**own, **device_handlers(resources)}))
+        super().__init__(routes(resources.gate, {**own, **device_handlers(resources)}))
 
     async def put_user(self, request: Request, caller: Caller) -> Response:
         """Create or replace a user."""

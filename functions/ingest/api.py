@@ -14,7 +14,6 @@ from functions.ingest.requests import read
 from functions.ingest.status import status_handlers
 from shared import cloudevents
 from shared.access import Caller
-from shared.auth import Gate
 from shared.errors import Refused
 from shared.headers import received
 from shared.logs import CORRELATION
@@ -28,7 +27,7 @@ class IngestApi(ApiWork):
     """POST /events, and what became of what was posted."""
 
     def __init__(self, resources: Resources) -> None:
-        gate = Gate(resources.settings)
+        gate = self._gate = resources.gate
         self._acceptance = Acceptance(resources)
         super().__init__(
             routes(gate, {POST_EVENTS: self.post_events, **status_handlers(resources)}),
@@ -41,7 +40,9 @@ class IngestApi(ApiWork):
         CORRELATION.set(headers.get("x-correlation-id", "")[:128] or None)
         if cloudevents.mode(headers) is cloudevents.Mode.BATCHED:
             body = await read_body(request, cloudevents.MAX_BATCH_BYTES)
-            answers = await self._acceptance.accept(read(headers, body, tenant=caller.tenant))
+            submissions = read(headers, body, tenant=caller.tenant)
+            await self._gate.charge(request, caller, len(submissions) - 1)
+            answers = await self._acceptance.accept(submissions)
             return _json(202, {"results": [_one_of_many(answer) for answer in answers]})
         body = await read_body(request)
         return _json(202, _document(await self._acceptance.accept_one(read(headers, body, tenant=caller.tenant)[0])))

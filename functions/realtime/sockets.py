@@ -18,9 +18,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from functions.realtime.audience import Audience, Listener
 from functions.realtime.operations import SERVE_SOCKET
 from shared import outbox, problems, strict_json
-from shared.auth import Gate
+from shared.auth.credentials import SUBPROTOCOL
 from shared.broker import Subscription
-from shared.errors import DatabaseUnavailable, Refused, Transient
+from shared.errors import CarillonError, DatabaseUnavailable, Refused
 from shared.runtime import Resources
 from shared.step import ApiWork
 from shared.store.inbox import Item
@@ -33,6 +33,8 @@ MAX_FRAME_BYTES = 16_384
 SLOW_READER = 1013
 BAD_FRAME = 1007
 BINARY_FRAME = 1003
+TOKEN_ENDED = 4401
+"""A number of our own: the client comes back with a new token."""
 SEND_SECONDS = 10.0
 PING: Final = "ping"
 PONG = json.dumps({"type": "pong"})
@@ -56,7 +58,6 @@ class RealtimeApi(ApiWork):
         self._resources = resources
         self._look_anyway_seconds = look_anyway_seconds
         self._send_seconds = send_seconds
-        self._gate = Gate(resources.settings)
         self._audience = Audience()
         self._hints: Subscription | None = None
         super().__init__([WebSocketRoute(SERVE_SOCKET.path, self.serve)])
@@ -74,29 +75,30 @@ class RealtimeApi(ApiWork):
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it leaves, is too slow, or this process ends."""
         try:
-            tenant = (await self._gate.admit(socket, SERVE_SOCKET)).tenant
-            user_id, cursor = _user_id(socket), _cursor(socket)
+            caller = await self._resources.gate.admit(socket, SERVE_SOCKET)
+            tenant, user_id, cursor = caller.tenant, _user_id(socket), _cursor(socket)
             if cursor is None:
                 cursor = await self._resources.store.inbox.last(tenant, user_id)
-        except (Refused, Transient) as refused:
+        except CarillonError as refused:
             await socket.send_denial_response(problems.answer(refused))
             return
-        await socket.accept()
+        await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
         listener = Listener(tenant=tenant, user_id=user_id)
         self._audience.add(listener)
         self._resources.metrics.websockets.inc()
         try:
-            await self._talk(socket, listener, cursor)
+            await self._talk(socket, listener, cursor, caller.valid_seconds)
         finally:
             self._resources.metrics.websockets.dec()
             self._audience.remove(listener)
 
-    async def _talk(self, socket: WebSocket, listener: Listener, cursor: int) -> None:
-        """Read and write side by side; the first that ends, ends both."""
+    async def _talk(self, socket: WebSocket, listener: Listener, cursor: int, valid_seconds: float | None) -> None:
+        """Read and write side by side; the first that ends, ends both: a token's end, too."""
         tasks = {
             asyncio.create_task(self._write(socket, listener, cursor)),
             asyncio.create_task(self._read(socket, listener)),
             asyncio.create_task(listener.dismissed.wait()),
+            asyncio.create_task(_outlive(valid_seconds)),
         }
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -214,3 +216,11 @@ def _cursor(socket: HTTPConnection) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise Refused(422, "Invalid cursor", "It must be a whole number, 0 for everything kept.", field="since")
     return int(text)
+
+
+async def _outlive(seconds: float | None) -> int:
+    """Return the close code when a token has ended; without an end, wait for the others."""
+    if seconds is None:
+        await asyncio.Event().wait()
+    await asyncio.sleep(seconds or 0)
+    return TOKEN_ENDED

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.access import Caller
-from shared.auth import Gate
+from shared.auth import RATE_HEADERS, Gate
 from shared.operations import Operation
+from shared.problems import answer
 from shared.step.definition import Endpoint
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
@@ -20,7 +21,16 @@ def guarded(gate: Gate, operation: Operation, handle: Handler) -> Endpoint:
     """Put a handler behind the gate."""
 
     async def endpoint(request: Request) -> Response:
-        return await handle(request, await gate.admit(request, operation))
+        caller = await gate.admit(request, operation)
+        if RATE_HEADERS not in request.scope:
+            return await handle(request, caller)
+        try:
+            response = await handle(request, caller)
+        except Exception as error:  # here, as in front: this answer, too, says what is left
+            response = answer(error)
+        for name, value in request.scope[RATE_HEADERS].items():
+            response.headers.setdefault(name, value)
+        return response
 
     return endpoint
 

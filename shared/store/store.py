@@ -11,6 +11,7 @@ from shared.store.directory import Directory
 from shared.store.gauges import Gauges
 from shared.store.inbox import Inbox
 from shared.store.intake import Intake
+from shared.store.keys import Keys
 from shared.store.listing import Listing
 from shared.store.receipts import Receipts
 from shared.store.sagas import Sagas
@@ -35,6 +36,7 @@ class Store:
         self.directory = Directory(self.database)
         self.gauges = Gauges(self.database)
         self.inbox = Inbox(self.database)
+        self.keys = Keys(self.database)
         self.listing = Listing(self.database)
         self.receipts = Receipts(self.database)
         self.suppressions = Suppressions(self.database)

@@ -28,6 +28,8 @@ from infrastructure.local.targets import AsgiApp
         ("GET", "/users/1", "directory"),
         ("POST", "/callbacks/twilio", "callbacks"),
         ("GET", "/unsubscribe/a.b", "callbacks"),
+        ("POST", "/keys/1/rotate", "access"),
+        ("POST", "/auth/token", "access"),
         ("POST", "/dead-letters/1/replay", "console"),
         ("DELETE", "/suppressions/email/ada@example.com", "console"),
         ("GET", "/", "console"),

@@ -15,6 +15,7 @@ from shared.access import Access, Caller
 from shared.auth import Gate
 from shared.broker.in_process import InProcessBroker
 from shared.errors import Refused
+from shared.metrics import Metrics
 from shared.operations import Answer, Operation
 from shared.runtime import Resources
 from shared.serve import load
@@ -59,6 +60,10 @@ def test_the_gateway_leads_an_operation_to_its_function(folder: str, operation: 
     assert table.find(operation.path.replace("{", "").replace("}", ""), operation.method) == folder.replace("_", "-")
 
 
+def gate_of(settings: Settings) -> Gate:
+    return Gate(settings, Store("postgresql://nobody@127.0.0.1:1/nothing"), Metrics())
+
+
 def connection(path_params: dict[str, str], **headers: str) -> HTTPConnection:
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return HTTPConnection({"type": "http", "headers": raw, "path_params": path_params})
@@ -71,7 +76,7 @@ def operation(access: Access, method: str = "GET") -> Operation:
 
 
 async def test_without_a_key_only_what_is_public_is_open() -> None:
-    gate = Gate(Settings(api_keys="acme:first-key"))
+    gate = gate_of(Settings(api_keys="acme:first-key"))
 
     caller = await gate.admit(connection({}), operation(Access.PUBLIC))
     with pytest.raises(Refused) as refused:
@@ -82,7 +87,7 @@ async def test_without_a_key_only_what_is_public_is_open() -> None:
 
 
 async def test_a_key_of_the_settings_may_do_everything_for_its_tenant() -> None:
-    gate = Gate(Settings(api_keys="acme:first-key"))
+    gate = gate_of(Settings(api_keys="acme:first-key"))
 
     callers = [
         await gate.admit(connection({"id": "7"}, x_api_key="first-key"), operation(access))

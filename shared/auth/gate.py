@@ -1,0 +1,95 @@
+"""What every operation stands behind: who calls, how often, and whether they may."""
+
+from __future__ import annotations
+
+from starlette.requests import HTTPConnection
+
+from shared.access import Access, Caller
+from shared.auth.credentials import Shown, shown
+from shared.auth.key_book import KeyBook
+from shared.auth.key_format import digest
+from shared.auth.keys import OPEN, Keys, unauthorized
+from shared.auth.tokens import Tokens, looks_like_token
+from shared.errors import Refused
+from shared.limiting import Limits, RedisBuckets
+from shared.metrics import Metrics
+from shared.operations import Operation
+from shared.rates import parse_rate
+from shared.settings import Settings
+from shared.store import Store
+from shared.tenants import OPEN_TENANT
+
+ANYBODY = Caller(tenant=OPEN_TENANT, name="anybody")
+RATE_HEADERS = "carillon.rate-headers"
+"""Where in a request's scope the gate leaves what the answer is to say of the caller's limit."""
+
+
+class Gate:
+    """The one gate of a process: its functions share what it remembers of keys, and what it counts of callers."""
+
+    def __init__(self, settings: Settings, store: Store, metrics: Metrics) -> None:
+        self._keys = Keys(settings)
+        self.book = KeyBook(store.keys, parse_rate(settings.rate_limit_per_key))
+        self.tokens = Tokens(settings, store.secrets)
+        url = settings.redis_url
+        self._limits = Limits(metrics, RedisBuckets(url.get_secret_value()) if url else None)
+        self._metrics = metrics
+
+    async def admit(self, connection: HTTPConnection, operation: Operation) -> Caller:
+        """Let a call in, and say whose it is.
+
+        Raises:
+            Refused: 401, nobody knows who calls; 429, they call too often; 403, they may not.
+            Transient: nobody can tell now who calls.
+        """
+        if operation.access is Access.PUBLIC:
+            return ANYBODY
+        try:
+            caller = OPEN if self._keys.is_open else await self._identify(shown(connection))
+            await self._count(connection, caller, 1)
+            _require(caller, connection, operation)
+        except Refused as refused:
+            self._metrics.calls_refused.labels(str(refused.status)).inc()
+            raise
+        return caller
+
+    async def charge(self, connection: HTTPConnection, caller: Caller, calls: int) -> None:
+        """Count what one call holds as so many more calls.
+
+        Raises:
+            Refused: 429.
+        """
+        if calls > 0:
+            await self._count(connection, caller, calls)
+
+    async def close(self) -> None:
+        """Finish what is under way, and let Redis go."""
+        await self.book.close()
+        await self.tokens.close()
+        await self._limits.close()
+
+    async def _identify(self, credential: Shown) -> Caller:
+        text = credential.text
+        if credential.may_be_key and text:
+            caller = self._keys.find(digest(text)) or await self.book.find(text)
+            if caller:
+                return caller
+        if looks_like_token(text):
+            return await self.tokens.caller(text)
+        raise unauthorized()
+
+    async def _count(self, connection: HTTPConnection, caller: Caller, calls: int) -> None:
+        if caller.rate:
+            policy = "key" if caller.user_id is None else "person"
+            name = f"{caller.tenant}:{caller.name}"
+            connection.scope[RATE_HEADERS] = await self._limits.take(name, policy, caller.rate, calls)
+
+
+def _require(caller: Caller, connection: HTTPConnection, operation: Operation) -> None:
+    if operation.access is Access.PERSON:
+        person = str(connection.path_params.get(operation.person, ""))
+        may = caller.may_be(person, is_reading=operation.is_reading)
+    else:
+        may = caller.may(operation.access)
+    if not may:
+        raise Refused(403, "Forbidden", f"This needs the scope {operation.access}.")

@@ -1,0 +1,51 @@
+"""API keys of the environment: they have every scope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared.access import SCOPES, Caller
+from shared.auth.credentials import in_headers
+from shared.auth.key_format import digest
+from shared.errors import Refused
+from shared.rates import parse_rate
+from shared.settings import Settings
+from shared.tenants import OPEN_TENANT
+
+OPEN = Caller(tenant=OPEN_TENANT, name="open", scopes=frozenset(SCOPES))
+
+
+def unauthorized(detail: str = "") -> Refused:
+    """Refuse a call, because nobody knows who calls."""
+    wanted = "a valid API key or token is needed: Authorization: Bearer KEY, or X-API-Key: KEY"
+    return Refused(401, "Unauthorized", detail or wanted)
+
+
+class Keys:
+    """Kept as hashes: a look-up by hash tells nothing about a key by its timing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.is_open = settings.api_is_open()
+        rate = parse_rate(settings.rate_limit_per_key)
+        self._callers = {
+            digest(key): Caller(tenant=tenant, name=f"key:{digest(key).hex()[:8]}", scopes=frozenset(SCOPES), rate=rate)
+            for key, tenant in settings.keys().items()
+        }
+
+    def find(self, hashed: bytes) -> Caller | None:
+        """Find out whose key has this hash."""
+        return self._callers.get(hashed)
+
+    def tenant(self, headers: Mapping[str, str]) -> str:
+        """Find the tenant of a call that only keys of the environment open.
+
+        Raises:
+            Refused: 401, without or with a key that nobody has.
+        """
+        if self.is_open:
+            return OPEN.tenant
+        key = in_headers(headers)
+        caller = self.find(digest(key)) if key else None
+        if caller is None:
+            raise unauthorized()
+        return caller.tenant
