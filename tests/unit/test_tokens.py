@@ -1,0 +1,146 @@
+"""People's tokens: which are believed, whose they are, and what is said of the others."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import jwt
+import pytest
+
+from shared.access import Access, Caller
+from shared.auth.tokens import SECRET as OWN_SECRET
+from shared.auth.tokens import Tokens
+from shared.errors import Refused
+from shared.settings import Settings
+from shared.store.secrets import Secrets
+from tests.signers import SECRET, by_hand, claims, rsa_key, signed
+
+
+class OneSecret:
+    """The installation's own secret."""
+
+    async def get(self, name: str) -> bytes:
+        """Read it."""
+        assert name == OWN_SECRET
+        return b"the installation's own secret, 32 bytes"
+
+
+def tokens(**settings: Any) -> Tokens:
+    return Tokens(Settings(**{"jwt_secret": SECRET, **settings}), cast(Secrets, OneSecret()))
+
+
+async def refusal(token: str, **settings: Any) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await tokens(**settings).caller(token)
+    return caught.value
+
+
+async def test_a_token_says_whose_it_is_and_opens_nothing_but_that() -> None:
+    caller = await tokens().caller(signed())
+
+    assert (caller.tenant, caller.user_id, caller.scopes) == ("acme", "7", frozenset())
+    assert caller.may_be("7", is_reading=False)
+    assert not any(caller.may(access) for access in Access if access is not Access.PUBLIC)
+    assert 60 <= (caller.valid_seconds or 0) <= 70
+
+
+async def test_a_person_is_named_without_their_id_which_may_be_an_address() -> None:
+    callers = [await tokens().caller(signed(sub=sub)) for sub in ("ada@example.test", "7", "7")]
+
+    assert "ada" not in callers[0].name
+    assert callers[0].name != callers[1].name == callers[2].name
+
+
+async def test_what_we_sign_we_believe() -> None:
+    for settings in ({}, {"jwt_secret": None}, {"jwt_issuer": "shop", "jwt_audience": "notify"}):
+        own = tokens(**settings)
+
+        caller = await own.caller(await own.sign("globex", "ada@example.test", seconds=300))
+
+        assert (caller.tenant, caller.user_id) == ("globex", "ada@example.test")
+
+
+async def test_two_processes_share_the_secret_that_nobody_set() -> None:
+    token = await tokens(jwt_secret=None).sign("acme", "7", seconds=60)
+
+    assert (await tokens(jwt_secret=None).caller(token)).user_id == "7"
+    assert (await refusal(token)).status == 401
+
+
+async def test_the_tenant_may_be_in_another_claim() -> None:
+    caller = await tokens(jwt_tenant_claim="org").caller(signed(tenant=None, org="globex"))
+
+    assert caller.tenant == "globex"
+
+
+async def test_several_audiences_may_be_named() -> None:
+    assert isinstance(await tokens().caller(signed(aud=["shop", "carillon"])), Caller)
+
+
+NOW = int(time.time())
+HS256 = {"alg": "HS256", "typ": "JWT"}
+NESTED = "W1tb" * 2000  # [[[[... in base64: as deep as a token is long
+
+FORGED = {
+    "signed with another secret": signed("another secret that has more than 32 bytes"),
+    "signed with an empty secret": by_hand(HS256, claims(), b"\0"),
+    "signed with the installation's own secret while another is set": signed(
+        b"the installation's own secret, 32 bytes"
+    ),
+    "not signed": by_hand({"alg": "none"}, claims()),
+    "not signed, spelt otherwise": by_hand({"alg": "nOnE"}, claims()),
+    "without an algorithm": by_hand({"typ": "JWT"}, claims(), SECRET.encode()),
+    "with an algorithm that is no text": by_hand({"alg": ["HS256"]}, claims(), SECRET.encode()),
+    "with a stronger algorithm than ours": signed(SECRET * 2, algorithm="HS512"),
+    "with somebody's private key": jwt.encode(claims(), rsa_key(), algorithm="RS256"),
+    "with an extension that must be understood": by_hand({**HS256, "crit": ["x"], "x": 1}, claims(), SECRET.encode()),
+    "for another audience": signed(aud="shop"),
+    "for no audience": signed(aud=None),
+    "by another issuer": signed(iss="somebody"),
+    "by an issuer whose name ours is part of": signed(iss="carillonx"),
+    "by no issuer": signed(iss=None),
+    "without an end": signed(exp=None),
+    "with an end that is no time": by_hand(HS256, claims(exp="soon"), SECRET.encode()),
+    "with an end beyond all numbers": by_hand(HS256, claims(exp=float("inf")), SECRET.encode()),
+    "not valid yet": signed(nbf=NOW + 3600),
+    "of nobody": signed(sub=None),
+    "of a number": by_hand(HS256, claims(sub=7), SECRET.encode()),
+    "of an empty name": signed(sub=""),
+    "of a name with a line break": signed(sub="7\n"),
+    "of a name that is too long": signed(sub="7" * 129),
+    "of no tenant": signed(tenant=None),
+    "of a tenant that is a list": signed(tenant=["acme"]),
+    "of a tenant that cannot be": signed(tenant="Acme Corp"),
+    "with a list for claims": by_hand(HS256, cast(dict[str, Any], ["acme"]), SECRET.encode()),
+    "cut": signed()[:-5],
+    "too long": signed(padding="x" * 9000),
+    "nested": f"{NESTED}.e30.c2ln",
+    "nested inside": by_hand(HS256, {"a": 1}, SECRET.encode()).replace(".", f".{NESTED}", 1),
+    "empty": "..",
+    "not of this alphabet": "é.é.é",
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+async def test_a_token_that_is_not_good_is_refused_without_repeating_it(kind: str) -> None:
+    refused = await refusal(FORGED[kind])
+
+    assert refused.status == 401
+    assert FORGED[kind] not in refused.detail + repr(refused)
+    assert "acme" not in refused.detail
+
+
+async def test_a_token_that_has_expired_is_told_so() -> None:
+    refused = await refusal(signed(exp=NOW - 60))
+
+    assert (refused.status, refused.detail) == (401, "this token has expired")
+
+
+async def test_an_issuer_and_an_audience_that_are_set_are_asked_for() -> None:
+    said = {"jwt_issuer": "https://login.example.test", "jwt_audience": "notify"}
+
+    caller = await tokens(**said).caller(signed(iss="https://login.example.test", aud="notify"))
+
+    assert caller.user_id == "7"
+    assert (await refusal(signed(), **said)).status == 401
