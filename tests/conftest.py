@@ -14,6 +14,7 @@ from shared.store import Store
 from shared.store.migrating import migrate
 from tests.contract.stage import Stage
 from tests.postgres import PostgresForTests
+from tests.redis_server import missing_redis
 from tests.simulation.store import Memory, MemoryStore
 from tests.world import World
 
@@ -81,17 +82,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a RabbitMQ where there is none, and say so; with CI=true let it fail.
+    """Leave out what needs a RabbitMQ or a Redis where there is none, and say so; with CI=true let it fail.
 
     Whole processes come first: they mostly wait, and the others fit in beside them.
     """
     items.sort(key=lambda item: "system" not in item.path.parts)
-    needing = [item for item in items if item.get_closest_marker("rabbit")]
-    reason = _missing_rabbitmq() if needing and os.environ.get("CI") != "true" else None
-    if reason:
-        items[:] = [item for item in items if item not in needing]
-        config.hook.pytest_deselected(items=needing)
-        config.stash[NOT_RUN] = f"NOT RUN: {len(needing)} tests that need RabbitMQ: {reason}"
+    if os.environ.get("CI") == "true":
+        return
+    not_run = []
+    for marker, name, missing in (("rabbit", "RabbitMQ", _missing_rabbitmq), ("redis", "Redis", missing_redis)):
+        needing = [item for item in items if item.get_closest_marker(marker)]
+        reason = missing() if needing else None
+        if reason:
+            items[:] = [item for item in items if item not in needing]
+            config.hook.pytest_deselected(items=needing)
+            not_run.append(f"{len(needing)} tests that need {name}: {reason}")
+    if not_run:
+        config.stash[NOT_RUN] = f"NOT RUN: {'; '.join(not_run)}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
