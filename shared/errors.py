@@ -84,3 +84,7 @@ class RateExceeded(Refused):
         detail = f"This caller may make {rate} calls. Try again after Retry-After."
         super().__init__(429, "Too many requests", detail, retry_after_seconds=wait_seconds)
         self.headers = headers
+
+    def wait_longer(self, seconds: float) -> None:
+        """Have the caller come again later than was said."""
+        self.retry_after_seconds = (self.retry_after_seconds or 0.0) + seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Coroutine
 from importlib import import_module
@@ -12,7 +13,9 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from shared.access import SCOPES, Access
 from shared.errors import CarillonError, SettingMissing
+from shared.events import TENANT
 from shared.settings import Settings, settings
 from shared.version import VERSION
 
@@ -146,10 +149,43 @@ def migrate() -> None:
     from shared.store.migrating import migrate as run_migrations
 
     known = _settings()
+    applied = _run(run_migrations(_database_url(known)), known)
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@main.group()
+def keys() -> None:
+    """Make API keys in the database at DATABASE_URL."""
+
+
+@keys.command()
+@click.option("--tenant", required=True, help="Whose key: a-z, 0-9, - and _.")
+@click.option("--name", required=True, help="What it is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([scope.value for scope in SCOPES]),
+    help="Once for each.",
+)
+def create(*, tenant: str, name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key and print it: it is shown now and never again."""
+    from infrastructure.local.keys import create_key
+
+    if not re.fullmatch(TENANT, tenant):
+        raise click.BadParameter("it has a-z, 0-9, - and _, and begins with a letter or digit", param_hint="--tenant")
+    if not name.isprintable() or not 1 <= len(name) <= 100:
+        raise click.BadParameter("it is 1 to 100 printable characters", param_hint="--name")
+    known = _settings()
+    scopes_asked = [Access(scope) for scope in scopes]
+    click.echo(_run(create_key(_database_url(known), tenant, name, scopes_asked), known))
+
+
+def _database_url(known: Settings) -> str:
     if known.database_url is None:
         raise Misconfigured("DATABASE_URL is missing: set it to postgresql://user:password@host:5432/database")
-    applied = _run(run_migrations(known.database_url.get_secret_value()), known)
-    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+    return known.database_url.get_secret_value()
 
 
 def _address(pair: str) -> tuple[str, str]:
@@ -164,7 +200,7 @@ def _settings() -> Settings:
         return settings()
     except ValidationError as broken:
         found = broken.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in found]
+        lines = [": ".join(["_".join(map(str, one["loc"])).upper(), one["msg"]]).removeprefix(": ") for one in found]
         raise Misconfigured("\n".join(lines)) from None
 
 

@@ -168,7 +168,7 @@ def _announce(world: World, host: str, port: int) -> None:
         "dead letters": f"{url}/dead-letters",
         "sandbox inbox": f"{url}{SANDBOX_PREFIX}/messages" if world.sandbox is not None else "off",
         "broker": "RabbitMQ" if world.settings.amqp_url else "built in: messages stay in this process",
-        "API": "open, no key needed" if world.settings.api_is_open() else "needs a key from API_KEYS",
+        "API": "open, no key needed" if world.settings.api_is_open() else "needs a key, or a person's token",
     }
     for name, value in lines.items():
         click.echo(f"  {name:14} {value}")

@@ -10,7 +10,7 @@ from shared.auth.key_book import KeyBook
 from shared.auth.key_format import digest
 from shared.auth.keys import OPEN, Keys, unauthorized
 from shared.auth.tokens import Tokens, looks_like_token
-from shared.errors import Refused
+from shared.errors import RateExceeded, Refused
 from shared.limiting import Limits, RedisBuckets
 from shared.metrics import Metrics
 from shared.operations import Operation
@@ -54,13 +54,19 @@ class Gate:
         return caller
 
     async def charge(self, connection: HTTPConnection, caller: Caller, calls: int) -> None:
-        """Count what one call holds as so many more calls.
+        """Count what a call that was let in holds as so many more calls; never more than its limit ever has room for.
 
         Raises:
             Refused: 429.
         """
-        if calls > 0:
+        if caller.rate is None or (calls := min(calls, caller.rate.calls - 1)) < 1:
+            return
+        try:
             await self._count(connection, caller, calls)
+        except RateExceeded as refused:
+            self._metrics.calls_refused.labels(str(refused.status)).inc()
+            refused.wait_longer(caller.rate.interval_seconds)  # to be let in again is a call, too
+            raise
 
     async def close(self) -> None:
         """Finish what is under way, and let Redis go."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -281,6 +283,22 @@ async def test_the_last_use_of_a_key_is_noted_once_a_minute_by_whoever_is_first(
 
     assert first is not None
     assert transaction == after
+
+
+async def test_the_command_line_makes_a_first_key(database_url: str, console: App) -> None:
+    command = ["keys", "create", "--tenant", "globex", "--name", "first", "--scope", "read", "--scope", "admin"]
+
+    done = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "infrastructure.local.cli", *command),
+        env={"DATABASE_URL": database_url, "PATH": ""},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(done.communicate(), 60)
+
+    key = said.decode().strip()
+    assert done.returncode == 0
+    assert (await ask(console, "GET", "/dead-letters", headers={"x-api-key": key})).status == 200
+    assert (await ask(console, "GET", "/dead-letters", headers={"x-api-key": key[:-1] + "!"})).status == 401
 
 
 IMPOSSIBLE = [

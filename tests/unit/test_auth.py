@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.auth import Keys
+from shared.auth.key_format import is_key, make_key
 from shared.errors import Refused
 from shared.settings import Settings
 
@@ -66,3 +67,15 @@ def test_keys_are_not_kept_in_the_clear() -> None:
 
     assert "first-key" not in kept
     assert "acme" in kept
+
+
+def test_a_key_that_was_made_is_known_by_its_look_and_no_other_is() -> None:
+    made = {make_key() for _ in range(100)}
+    one = made.pop()
+    other = "a" if one[10] != "a" else "b"
+
+    assert len(made) == 99
+    assert all(is_key(key) and key.startswith("ck_") and len(key) == 52 for key in made)
+    assert not any(
+        map(is_key, [one[:10] + other + one[11:], one[:-1], one + "0", one.lower(), one[3:], "", one + "\n"])
+    )

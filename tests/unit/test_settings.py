@@ -96,7 +96,12 @@ def test_a_refusal_never_repeats_a_key(environment: Environment) -> None:
 
 def test_secrets_are_not_shown_with_the_settings(environment: Environment) -> None:
     names = ("DATABASE_URL", "AMQP_URL", "SMTP_URL")
-    settings = environment(API_KEYS="acme:SECRET", **dict.fromkeys(names, "x://user:SECRET@host"))
+    settings = environment(
+        API_KEYS="acme:SECRET",
+        JWT_SECRET="SECRET" * 6,
+        REDIS_URL="redis://:SECRET@a",
+        **dict.fromkeys(names, "x://user:SECRET@host"),
+    )
 
     assert "SECRET" not in repr(settings)
     assert "SECRET" not in settings.model_dump_json()
@@ -110,6 +115,38 @@ def test_on_any_other_address_it_refuses_to_start_without_keys(host: str, enviro
 
 def test_on_any_other_address_it_is_open_when_told_so(environment: Environment) -> None:
     assert environment(HOST="0.0.0.0", API_OPEN="true").api_is_open()
+
+
+LONG_SECRET = "a secret of more than 32 bytes, indeed"
+PUBLISHED = {"JWT_JWKS_URL": "https://a.test/keys", "JWT_ISSUER": "https://a.test", "JWT_AUDIENCE": "notify"}
+
+
+@pytest.mark.parametrize("said", [{"JWT_SECRET": LONG_SECRET}, PUBLISHED], ids=["a secret", "published keys"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_with_tokens_it_is_never_open(host: str, said: dict[str, str], environment: Environment) -> None:
+    assert not environment(HOST=host, API_OPEN="true", **said).api_is_open()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"JWT_SECRET": "SECRET"}, "32 bytes"),
+        ({**PUBLISHED, "JWT_SECRET": LONG_SECRET}, "two ways"),
+        ({**PUBLISHED, "JWT_ISSUER": ""}, "JWT_ISSUER"),
+        ({**PUBLISHED, "JWT_AUDIENCE": ""}, "JWT_AUDIENCE"),
+        ({**PUBLISHED, "JWT_JWKS_URL": "http://a.test/keys"}, "https://"),
+        ({**PUBLISHED, "JWT_JWKS_URL": "ftp://localhost/keys"}, "https://"),
+        ({"JWT_TENANT_CLAIM": "sub"}, "claim of its own"),
+        ({"RATE_LIMIT_PER_KEY": "fast"}, "100/s"),
+        ({"RATE_LIMIT_PER_USER": "0/s"}, "100/s"),
+    ],
+)
+def test_tokens_and_limits_that_cannot_be_are_refused(said: dict[str, str], why: str, environment: Environment) -> None:
+    with pytest.raises(ValidationError, match=why) as caught:
+        environment(**said)
+
+    assert LONG_SECRET not in str(caught.value)
+    assert "SECRET'" not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
