@@ -143,6 +143,14 @@ class Settings(BaseSettings):
         parse_rate(value)
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        found = urlsplit(value.get_secret_value() if value else "unix:///x")
+        if found.scheme not in {"redis", "rediss", "unix"} or not (found.hostname or found.path):
+            raise ValueError("must be redis://:password@host:6379/0, rediss:// or unix://")
+        return value
+
     @field_validator("jwt_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:

@@ -89,7 +89,7 @@ class Jwks:
         try:
             self._keys = read_keys(await _get(self._url))
             self._fetched_at = began_at
-        except (aiohttp.ClientError, OSError, ValueError) as failure:  # a timeout is an OSError
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as failure:  # a timeout is an OSError
             log.warning("the keys of tokens cannot be fetched", extra={"error": type(failure).__name__})
         finally:
             self._fetching = None

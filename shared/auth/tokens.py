@@ -28,10 +28,12 @@ SECRET = "user-tokens"  # noqa: S105 - a secret's name
 LEEWAY_SECONDS = 10
 """By how much two clocks may differ."""
 LONGEST_TOKEN = 8_192
+LONGEST_SECONDS = 366 * 86_400
+"""A later end is as good as none: no socket, and no process, lives so long."""
 
 _USER_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
 _REQUIRED = ["exp", "iss", "aud", "sub"]
-_BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+_BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError)
 """What a token may bring about that nobody of ours wrote."""
 
 
@@ -114,7 +116,8 @@ class Tokens:
         user_id, tenant = claims["sub"], claims.get(self._tenant_claim)
         if not isinstance(tenant, str) or not re.fullmatch(TENANT, tenant) or not _USER_ID.fullmatch(user_id):
             raise unauthorized("this token names no tenant, or no user")
-        seconds = max(0.0, float(claims["exp"]) + LEEWAY_SECONDS - time.time())
+        ends_at = min(int(claims["exp"]), int(time.time()) + LONGEST_SECONDS)  # it may have any number of digits
+        seconds = max(0.0, ends_at + LEEWAY_SECONDS - time.time())
         return Caller(
             tenant=tenant, name=_safe_name(tenant, user_id), user_id=user_id, rate=self._rate, valid_seconds=seconds
         )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
+from shared.coalesce import Coalescer
 from shared.errors import Transient
 from shared.rates import Rate, Verdict
 
@@ -31,12 +35,29 @@ return {1, string.format('%.0f', following - now)}
 """`shared.rates.decide`, in microseconds. A key lives as long as its caller is ahead."""
 
 
+_SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+MOST_TOGETHER, MOST_WAITING = 200, 5_000
+
+
 class RedisAway(Transient):
     """Redis did not answer in time, or not as it should."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call that Redis is asked about."""
+
+    caller: str
+    rate: Rate
+    cost: int
+
+    def arguments(self) -> tuple[str, float, int, int]:
+        """Write what the script takes: microseconds."""
+        return (PREFIX + self.caller, self.rate.interval_seconds * 1e6, self.rate.period_seconds * 1_000_000, self.cost)
+
+
 class RedisBuckets:
-    """One moment for each caller, in Redis."""
+    """One moment for each caller, in Redis. Who asks while others are being answered goes together with the next."""
 
     def __init__(self, url: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._deadline_seconds = deadline_seconds
@@ -45,9 +66,8 @@ class RedisBuckets:
             socket_connect_timeout=deadline_seconds,
             socket_timeout=deadline_seconds,
             retry=Retry(NoBackoff(), 1),  # a connection that was cut while it rested is made anew, once
-            max_connections=50,
         )
-        self._script = self._redis.register_script(_SCRIPT)
+        self._asking: Coalescer[Asked, Verdict] = Coalescer(self._ask, max_size=MOST_TOGETHER, flushers=2)
 
     async def take(self, caller: str, rate: Rate, cost: int = 1) -> Verdict:
         """Judge a call, and count it if it is let through.
@@ -55,16 +75,37 @@ class RedisBuckets:
         Raises:
             RedisAway: it cannot be judged here now.
         """
-        cost = min(cost, rate.calls)
-        arguments = [rate.interval_seconds * 1e6, rate.period_seconds * 1_000_000, cost]
-        try:
-            async with asyncio.timeout(self._deadline_seconds):
-                answer: Any = await self._script(keys=[PREFIX + caller], args=arguments)
-            is_allowed, ahead = bool(answer[0]), int(answer[1]) / 1e6
-        except (RedisError, OSError, ValueError, TypeError, IndexError) as failure:  # a timeout is an OSError
-            raise RedisAway(type(failure).__name__) from failure
-        return Verdict(rate=rate, is_allowed=is_allowed, ahead_seconds=ahead, cost=cost)
+        if len(self._asking) >= MOST_WAITING:
+            raise RedisAway("as many calls wait as may")
+        return await self._asking.submit(Asked(caller, rate, min(cost, rate.calls)))
 
     async def close(self) -> None:
         """Let the connections go."""
+        await self._asking.close()
         await self._redis.aclose()
+
+    async def _ask(self, calls: Sequence[Asked]) -> Sequence[Verdict]:
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                answers = await self._run(calls)
+                if any(isinstance(answer, NoScriptError) for answer in answers):  # the first time, or it was restarted
+                    await self._redis.script_load(_SCRIPT)
+                    answers = await self._run(calls)
+            return [_verdict(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        except (RedisError, OSError, ValueError, TypeError, IndexError) as failure:  # a timeout is an OSError
+            raise RedisAway(type(failure).__name__) from failure
+
+    async def _run(self, calls: Sequence[Asked]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for call in calls:
+                pipe.evalsha(_SHA, 1, *call.arguments())
+            return list(await pipe.execute(raise_on_error=False))
+
+
+def _verdict(asked: Asked, answer: Any) -> Verdict:
+    if isinstance(answer, Exception):
+        raise answer
+    is_allowed, ahead_microseconds = answer
+    return Verdict(
+        rate=asked.rate, is_allowed=bool(is_allowed), ahead_seconds=int(ahead_microseconds) / 1e6, cost=asked.cost
+    )

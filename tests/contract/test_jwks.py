@@ -134,6 +134,7 @@ NO_KEYS = {
     "an error": lambda: web.Response(status=500),
     "a redirect": lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
     "no JSON": lambda: web.Response(text="<html>"),
+    "JSON without a bottom": lambda: web.Response(text="[" * 100_000),
     "no key set": lambda: web.json_response(["keys"]),
     "too much": lambda: web.Response(text='{"keys": []' + " " * jwks.MAX_BYTES + "}"),
 }

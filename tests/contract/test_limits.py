@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -146,7 +147,7 @@ async def test_while_redis_is_away_each_process_limits_its_own_callers_and_says_
 
 
 @redis
-async def test_limits_are_shared_again_when_redis_is_back(caplog: pytest.LogCaptureFixture) -> None:
+async def test_limits_are_shared_again_when_redis_is_back_with_nothing_in_it(caplog: pytest.LogCaptureFixture) -> None:
     server, metrics, now = RedisForTests(), Metrics(), [0.0]
     server.start()
     limits = Limits(metrics, RedisBuckets(server.url, deadline_seconds=PATIENT_SECONDS), clock=lambda: now[0])
@@ -166,16 +167,29 @@ async def test_limits_are_shared_again_when_redis_is_back(caplog: pytest.LogCapt
     assert (unshared, count(metrics)) == (15, 15)
 
 
-async def test_an_answer_that_is_none_of_redis_is_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("nonsense", [["yes"], [[1, "soon"]], [[1]], [None], []])
+async def test_an_answer_that_is_none_of_redis_is_as_no_answer(
+    nonsense: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     buckets = RedisBuckets("redis://127.0.0.1:1/0")
 
-    async def nonsense(**_: object) -> object:
-        return ["yes"]
+    async def answer(_: object) -> list[object]:
+        return nonsense
 
-    monkeypatch.setattr(buckets, "_script", nonsense)
+    monkeypatch.setattr(buckets, "_run", answer)
     with pytest.raises(RedisAway):
         await buckets.take("caller", HOURLY)
     await buckets.close()
+
+
+@redis
+async def test_many_calls_at_once_are_asked_together_and_judged_one_by_one(buckets: RedisBuckets) -> None:
+    callers = [str(uuid4()) for _ in range(20)]
+
+    verdicts = await asyncio.gather(*(buckets.take(caller, HOURLY) for caller in callers * 15))
+
+    assert sum(verdict.is_allowed for verdict in verdicts) == 20 * HOURLY.calls
+    assert len(buckets._redis.connection_pool._available_connections) <= 2
 
 
 async def test_what_is_left_is_written_as_the_draft_has_it() -> None:

@@ -15,7 +15,7 @@ from tests.system.conftest import EMBEDDED, WAYS, running
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/runbook.md")
+DOCUMENTS = ("README.md", "docs/runbook.md", "docs/keys.md")
 BLOCK = re.compile(r"<!-- run -->\n```sh\n(.*?)```", re.DOTALL)
 
 

@@ -136,6 +136,8 @@ def test_with_tokens_it_is_never_open(host: str, said: dict[str, str], environme
         ({**PUBLISHED, "JWT_AUDIENCE": ""}, "JWT_AUDIENCE"),
         ({**PUBLISHED, "JWT_JWKS_URL": "http://a.test/keys"}, "https://"),
         ({**PUBLISHED, "JWT_JWKS_URL": "ftp://localhost/keys"}, "https://"),
+        ({"REDIS_URL": "SECRET"}, "redis://"),
+        ({"REDIS_URL": "http://:SECRET@a"}, "redis://"),
         ({"JWT_TENANT_CLAIM": "sub"}, "claim of its own"),
         ({"RATE_LIMIT_PER_KEY": "fast"}, "100/s"),
         ({"RATE_LIMIT_PER_USER": "0/s"}, "100/s"),

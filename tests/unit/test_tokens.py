@@ -78,6 +78,12 @@ async def test_several_audiences_may_be_named() -> None:
     assert isinstance(await tokens().caller(signed(aud=["shop", "carillon"])), Caller)
 
 
+async def test_a_token_may_end_later_than_anything_lasts() -> None:
+    caller = await tokens().caller(signed(exp=10**400))
+
+    assert 365 * 86_400 < (caller.valid_seconds or 0) < 367 * 86_400
+
+
 NOW = int(time.time())
 HS256 = {"alg": "HS256", "typ": "JWT"}
 NESTED = "W1tb" * 2000  # [[[[... in base64: as deep as a token is long

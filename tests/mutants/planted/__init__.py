@@ -10,6 +10,7 @@ from tests.mutants.planted import (
     compensation,
     email,
     intake,
+    keys,
     providers,
     sagas,
     status,
@@ -31,4 +32,5 @@ PLANTED: tuple[Mutant, ...] = (
     *callbacks.PLANTED,
     *compensation.PLANTED,
     *status.PLANTED,
+    *keys.PLANTED,
 )

@@ -62,14 +62,6 @@ PLANTED = (
         looks_at=("tests/integration/test_overload.py",),
     ),
     Mutant(
-        name="any-key-opens",
-        breaks="With keys set, every call needs one of them.",
-        file="shared/auth.py",
-        text="if caller is None:",
-        instead="if not key:",
-        looks_at=("tests/unit/test_auth.py",),
-    ),
-    Mutant(
         name="another-tenant-looks-in",
         breaks="Every row and every query has a tenant.",
         file="shared/store/views.py",
