@@ -6,6 +6,7 @@ from shared.store import Store
 from shared.store.breakers import OPEN_SECONDS
 from tests.simulation.store.breakers import MemoryBreakers
 from tests.simulation.store.claims import MemoryClaims
+from tests.simulation.store.credentials import MemoryKeys, MemorySecrets
 from tests.simulation.store.dead_letters import MemoryDeadLetters
 from tests.simulation.store.devices import MemoryDevices
 from tests.simulation.store.directory import MemoryDirectory, MemoryGauges
@@ -31,6 +32,8 @@ class MemoryStore(Store):
         self.devices = MemoryDevices(memory)
         self.directory = MemoryDirectory(memory)
         self.gauges = MemoryGauges(memory)
+        self.keys = MemoryKeys()
+        self.secrets = MemorySecrets()
         self.inbox = MemoryInbox(memory)
         self.receipts = MemoryReceipts(memory)
         self.unlocked = MemoryUnlockedSagas(memory)
