@@ -28,6 +28,7 @@ class EventType(StrEnum):
     """What the steps tell each other: facts in the past, requests with their name."""
 
     NOTIFICATION_ACCEPTED = "carillon.notification.accepted"  # ingest, sweep -> orchestrate
+    FAN_OUT_REQUESTED = "carillon.fan_out.requested"  # ingest, orchestrate, sweep -> orchestrate
     DELIVERY_REQUESTED = "carillon.delivery.requested"  # orchestrate, sweep -> deliver
     DELIVERY_SUCCEEDED = "carillon.delivery.succeeded"  # deliver -> orchestrate
     DELIVERY_FAILED = "carillon.delivery.failed"  # deliver -> orchestrate
@@ -39,7 +40,10 @@ class EventType(StrEnum):
 
 
 class Reference(BaseModel):
-    """What an event is about: the row, and the attempt where it is about one."""
+    """What an event is about: the row, and the attempt where it is about one.
+
+    One event for many users is no notification yet; `position` says how many of them were asked for before.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,6 +52,8 @@ class Reference(BaseModel):
     attempt: int = 0
     epoch: int = 0
     token: UUID | None = None
+    fan_out_id: UUID | None = None
+    position: int = 0
 
 
 class Event(BaseModel):
@@ -84,6 +90,8 @@ def point(reference: Reference) -> str:
         parts.append(f'"channel":"{reference.channel.value}","attempt":{reference.attempt}')
     if reference.token:
         parts.append(f'"token":"{reference.token}"')
+    if reference.fan_out_id:
+        parts.append(f'"fan_out_id":"{reference.fan_out_id}","position":{reference.position}')
     parts.append(f'"epoch":{reference.epoch}')
     return ",".join(parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,7 @@ from shared.statuses import Channel, NotificationStatus
 from shared.store.changes import Change
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
+from shared.wishes import NO_WISHES, Wishes
 from shared.workflows import DEFAULT, DEFAULT_PLAN, Workflow
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ def route(known: Facts, served: frozenset[Channel]) -> Routed:
     workflow = read_workflow(known.workflow)
     is_known = Why.UNKNOWN_USER not in known.obstacles.values()  # says more than a channel that is missing
     obstacles = {**known.obstacles, **_not_served(served)} if is_known else known.obstacles
-    return Routed(
+    routed = Routed(
         plan=DEFAULT_PLAN if workflow is DEFAULT else workflow.plan().but(workflow=known.workflow_of),
         wanted=workflow.wanted(known.preferred),
         obstacles=obstacles,
@@ -39,6 +41,16 @@ def route(known: Facts, served: frozenset[Channel]) -> Routed:
         expires_after_seconds=workflow.expires_after_seconds,
         has_own_expiry=known.has_own_expiry,
     )
+    return routed if known.wishes is NO_WISHES else as_wished(routed, known.wishes)
+
+
+def as_wished(routed: Routed, wishes: Wishes) -> Routed:
+    """Let what the request asks for itself go before its workflow."""
+    said = {"template": wishes.template, "on_ambiguous": wishes.on_ambiguous}
+    plan = routed.plan.but(**{name: value for name, value in said.items() if value is not None})
+    if wishes.channel is None:
+        return replace(routed, plan=plan)
+    return replace(routed, plan=plan, wanted=(wishes.channel,), preferred=None, only=wishes.channel)
 
 
 @lru_cache(maxsize=10)

@@ -12,6 +12,16 @@ def notification_id(tenant: str, source: str, key: str, user_id: str) -> UUID:
     return uuid5(NAMESPACE, "\x1f".join(("notification", tenant, source, key, user_id)))
 
 
+def fan_out_id(tenant: str, source: str, key: str) -> UUID:
+    """Name one event for many users."""
+    return uuid5(NAMESPACE, "\x1f".join(("fan-out", tenant, source, key)))
+
+
+def recipient_id(tenant: str, channel: str, address: str) -> str:
+    """Name the user whom an address without an account becomes. It says nothing about the address."""
+    return f"recipient-{uuid5(NAMESPACE, chr(31).join(('recipient', tenant, channel, address)))}"
+
+
 def delivery_key(notification: UUID, channel: str, epoch: int) -> UUID:
     """Name a delivery towards its provider: the same for every attempt of one epoch."""
     return uuid5(notification, f"delivery\x1f{channel}\x1f{epoch}")

@@ -71,6 +71,14 @@ def receipt(source: str, subject: Subject) -> Message:
     return _message(source, subject, (RESULTS, _named(subject, "receipt"), Kind.RECEIPT_RECORDED, ""))
 
 
+def fan_out(source: str, about: About, position: int) -> Message:
+    """Ask for the next users of one event for many; `position` of them were asked for before."""
+    data = f'"fan_out_id":"{about.id}","position":{position}'
+    key = f"{about.id}/fan-out/{position}"
+    body = events.write(key, f"/carillon/{source}", Kind.FAN_OUT_REQUESTED, about.tenant, about.traceparent, data)
+    return Message(queue=EVENTS, id=key, body=body)
+
+
 Written = tuple[str, str, Kind, str]
 """Queue, id, type, and the members of the data beyond notification and epoch."""
 

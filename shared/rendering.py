@@ -34,9 +34,13 @@ LETTER = Template(
     text="Hello{% if user_name %} {{ user_name }}{% endif %},\n\n{{ message }}\n",
 )
 WITHDRAWN = Template(subject="Withdrawn: {{ title }}", text="Please disregard what we wrote before: {{ message }}")
+AS_GIVEN = "as-given"
+"""Nothing but the words of the request: its subject is the subject, its message the text."""
+
 BUILT_IN: dict[str, dict[Channel, Template]] = {
     "plain": {channel: (LETTER if channel is Channel.EMAIL else PLAIN) for channel in Channel},
     "withdrawn": dict.fromkeys(Channel, WITHDRAWN),
+    AS_GIVEN: dict.fromkeys(Channel, Template(subject="{{ subject }}", text="{{ message }}")),
 }
 
 

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from functions.ingest.requests import Submission
+from functions.ingest.requests import Item
 from shared import outbox
 from shared.broker import Message
 from shared.coalesce import Coalescer
 from shared.errors import BacklogFull, Refused
 from shared.ids import notification_id
-from shared.new_ids import new_id
 from shared.runtime import Resources
 from shared.saga import EventOwed
+from shared.store.fan_outs import NewFanOut
 from shared.store.intake import Kept, NewNotification
+from shared.submissions import FanOut, Submission, write_event
+from shared.wishes import Priority
 
 SOURCE = "ingest"
 BACKLOG_CACHE_SECONDS = 2.0
@@ -40,6 +42,18 @@ class Accepted:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """The answer to one event for many users."""
+
+    id: UUID
+    status: str
+    total: int
+
+
+Answer = Accepted | FannedOut | Refused
+
+
 class Acceptance:
     """The intake of one process."""
 
@@ -50,25 +64,29 @@ class Acceptance:
         )
         self._announcing: Coalescer[Message, None] = Coalescer(self._publish, max_size=500, flushers=2)
         self._backlog: tuple[float, int] | None = None
+        self._limit = resources.settings.intake_backlog_max
 
-    async def accept_one(self, submission: Submission | Refused) -> Accepted:
-        """Keep one submission, as `accept` does.
+    async def accept_one(self, item: Item) -> Accepted | FannedOut:
+        """Keep one, as `accept` does.
 
         Raises:
             Refused: why it is not kept.
         """
-        if isinstance(submission, Refused):
-            raise submission
-        await self._check_backlog()
-        row = _row(submission)
-        answer = self._judge(row, await self._keeping.submit(row))
+        if not isinstance(item, Submission):
+            (answer,) = await self.accept([item])
+        else:
+            await self._check_backlog()
+            if shed := self._shed(item):
+                raise shed
+            row = item.row()
+            answer = self._judge(row, await self._keeping.submit(row))
+            if _is_waiting(answer):
+                self._announce([row])
         if isinstance(answer, Refused):
             raise answer
-        if _is_waiting(answer):
-            self._announce([row])
         return answer
 
-    async def accept(self, submissions: Sequence[Submission | Refused]) -> list[Accepted | Refused]:
+    async def accept(self, items: Sequence[Item]) -> list[Answer]:
         """Keep a set; return for each its id, or why not. What is returned as accepted is committed.
 
         Raises:
@@ -76,23 +94,72 @@ class Acceptance:
             DatabaseUnavailable: nothing was kept, or it is not known; the same request again is safe.
         """
         await self._check_backlog()
-        rows = {place: _row(item) for place, item in enumerate(submissions) if isinstance(item, Submission)}
+        answers: dict[int, Answer] = {}
+        rows: dict[int, NewNotification] = {}
+        for place, item in enumerate(items):
+            if isinstance(item, Submission):
+                shed = self._shed(item)
+                if shed:
+                    answers[place] = shed
+                else:
+                    rows[place] = item.row()
+            else:
+                answers[place] = item if isinstance(item, Refused) else await self._keep_fan_out(item)
         kept = await self._keeping.submit_all(list(rows.values()))
         judged = {place: self._judge(row, result) for (place, row), result in zip(rows.items(), kept, strict=True)}
         self._announce([rows[place] for place, answer in judged.items() if _is_waiting(answer)])
-        return [item if isinstance(item, Refused) else judged[place] for place, item in enumerate(submissions)]
+        answers |= judged
+        return [answers[place] for place in range(len(items))]
+
+    async def _keep_fan_out(self, item: FanOut) -> FannedOut | Refused:
+        shed = self._shed(item.event)
+        if shed:
+            return shed
+        event = item.event
+        kept, expanded = await self._resources.store.fan_outs.keep(
+            NewFanOut(
+                id=item.id,
+                tenant=event.tenant,
+                event_type=event.event_type,
+                body_hash=item.body_hash,
+                event=write_event(event),
+                user_ids=item.user_ids,
+                traceparent=event.traceparent,
+                rival=notification_id(event.tenant, event.source, event.key, "")
+                if item.is_key_of_request and event.key
+                else None,
+            )
+        )
+        if kept is Kept.CONFLICT:
+            return _used_before()
+        total = len(item.user_ids)
+        if expanded < total:
+            about = outbox.About(item.id, event.tenant, traceparent=event.traceparent)
+            self._announcing.enqueue([outbox.fan_out(SOURCE, about, expanded)])
+        return FannedOut(item.id, "expanded" if expanded == total else "expanding", total)
 
     async def close(self) -> None:
         """Announce what was accepted, as far as the broker takes it; the sweep owes the rest."""
         await self._keeping.close()
         await self._announcing.close()
 
+    def _shed(self, item: Submission) -> Refused | None:
+        """Refuse what has a low priority while half as much waits as may wait."""
+        if item.wishes.priority is not Priority.LOW or self._waiting() * 2 < self._limit:
+            return None
+        return Refused(
+            503,
+            "Temporarily unavailable",
+            "Much waits, and this has a low priority. Try again later.",
+            retry_after_seconds=BacklogFull.retry_after_seconds,
+        )
+
     def _judge(self, row: NewNotification, result: tuple[Kept, str] | BaseException) -> Accepted | Refused:
         if isinstance(result, BaseException):
             raise result
         kept, status = result
         if kept is Kept.CONFLICT:
-            return Refused(422, "Key used before", "The same id or idempotency key was accepted with another body.")
+            return _used_before()
         if kept is Kept.NEW:
             self._resources.metrics.accepted.inc()
         return Accepted(row.id, status)
@@ -121,28 +188,16 @@ class Acceptance:
             known = self._backlog[1] if self._backlog else 0
             self._backlog = (now, known)  # meanwhile the others go by what was known
             self._backlog = (now, await self._resources.store.gauges.backlog())
-        if self._backlog[1] >= self._resources.settings.intake_backlog_max:
+        if self._waiting() >= self._limit:
             raise BacklogFull("as many notifications wait as may wait")
 
+    def _waiting(self) -> int:
+        return self._backlog[1] if self._backlog else 0
 
-def _is_waiting(answer: Accepted | Refused) -> bool:
+
+def _is_waiting(answer: Answer) -> bool:
     return isinstance(answer, Accepted) and answer.status == "pending"
 
 
-def _row(item: Submission) -> NewNotification:
-    key = notification_id(item.tenant, item.source, item.key, item.user_id) if item.key else new_id()
-    return NewNotification(
-        id=key,
-        tenant=item.tenant,
-        user_id=item.user_id,
-        event_type=item.event_type,
-        source=item.source,
-        body_hash=item.body_hash,
-        data=item.data,
-        preferred=item.preferred_channel.value if item.preferred_channel else None,
-        event_time=item.event_time,
-        correlation_id=item.correlation_id,
-        traceparent=item.traceparent,
-        expires_at=item.expires_at,
-        collapse_key=item.collapse_key,
-    )
+def _used_before() -> Refused:
+    return Refused(422, "Key used before", "The same id or idempotency key was accepted with another body.")

@@ -1,8 +1,9 @@
 """Take what clients post, keep it, and answer at once; show what became of it; call it back.
 
-takes   POST /events (plain, CloudEvents), GET /api/v1/notifications[/{id}], POST /api/v1/notifications/{id}/cancel
-gives   notification.accepted | compensation.requested
-status  -> pending; scheduled | pending | queued -> cancelled; queued | sent -> compensating (called back)
+takes   POST /events (plain, CloudEvents, many), POST /notifications/send, POST and GET /api/v1/notifications[/{id}],
+        POST /api/v1/notifications/{id}/cancel
+gives   notification.accepted | fan_out.requested | compensation.requested
+status  -> pending | scheduled; scheduled | pending | queued -> cancelled; queued | sent -> compensating (called back)
 """
 
 from __future__ import annotations

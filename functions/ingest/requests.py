@@ -1,140 +1,62 @@
-"""Translate what clients post, a plain event or a CloudEvent, into one record.
+"""Translate what clients post, plain events or CloudEvents, into one kind of record.
 
 The two forms of one event make the same record: the same content has the same hash, whichever way it came.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Any
+from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
-from pydantic_core import PydanticCustomError
-
+from functions.ingest.checking import (
+    TITLE,
+    check_options,
+    checked,
+    correlation_of,
+    is_correlation,
+    key_of,
+    wishes_of,
+)
+from functions.ingest.documents import ManyUsers, PlainEvent
 from shared import cloudevents, strict_json
-from shared.cloudevents import ExternalEvent
+from shared.cloudevents import MAX_BATCH, MAX_BATCH_BYTES, ExternalEvent, Mode
 from shared.errors import Refused
 from shared.headers import Headers, lowered, require_media_type, valid_traceparent
-from shared.options import Options
-from shared.problems import FieldsRefused, refused_fields
-from shared.statuses import Channel
-from shared.timestamps import read_timestamp, write_timestamp
+from shared.ids import fan_out_id
+from shared.problems import FieldsRefused
+from shared.submissions import HEADER_KEY_SOURCE, FanOut, Submission
 
-MAX_SOURCE_BYTES = 512
-"""Source and key are indexed together; Postgres refuses index rows beyond 2,704 bytes."""
+__all__ = ["Item", "Submission", "cloud_event", "is_of_many", "plain_event", "read"]
 
-HEADER_KEY_SOURCE = "idempotency-key"
 PLAIN_SOURCE = "events"
-TITLE = "Invalid event"
+FAN_OUT_SOURCE = "fan-out"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_KEY = re.compile(r"[!-~]{1,255}")
-_CORRELATION_ID = re.compile(r"[!-~]{1,128}")
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
-)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_EXTENSIONS = MappingProxyType({"expires_at": "expirytime", "collapse_key": "collapsekey"})
+_EXTENSIONS = MappingProxyType(
+    {
+        "expires_at": "expirytime",
+        "collapse_key": "collapsekey",
+        "send_at": "sendat",
+        "on_ambiguous": "onambiguous",
+        "priority": "priority",
+    }
+)
 """What a plain event says at its top, and a CloudEvent in extension attributes."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """One event for one user, as accepted. Without a `key` it is new each time."""
-
-    tenant: str
-    source: str
-    key: str | None
-    user_id: str
-    event_type: str
-    event_time: datetime | None
-    data: dict[str, Any] = field(repr=False)
-    preferred_channel: Channel | None
-    correlation_id: str | None
-    traceparent: str | None
-    body_hash: bytes
-    expires_at: datetime | None = None
-    collapse_key: str | None = None
+Item = Submission | FanOut | Refused
 
 
-def _identifier(value: object) -> object:
-    """Let 1 equal "1". To Python a boolean is an integer; to the people who post it, it is not."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        raise PydanticCustomError("identifier", "It must be an integer or a string")
-    if not value.strip() or (not value.isprintable() and _CONTROL.search(value)):
-        raise PydanticCustomError("identifier", "It must not be blank or hold control characters")
-    return value
+def is_of_many(headers: Headers, body: bytes) -> bool:
+    """Tell whether a request posts an array, and is answered with one."""
+    mode = cloudevents.mode(headers)
+    return mode is Mode.BATCHED or (mode is None and body[:1] in b"[ \t\r\n" and body.lstrip()[:1] == b"[")
 
 
-def _timestamp(value: object) -> object:
-    moment = read_timestamp(value) if isinstance(value, str) else None
-    if value is not None and moment is None:
-        raise PydanticCustomError("timestamp", "It must be an RFC 3339 timestamp, such as 2026-11-20T10:00:00Z")
-    return moment
-
-
-def _expiry(value: object) -> object:
-    moment = _timestamp(value)
-    if isinstance(moment, datetime) and moment <= datetime.now(UTC):
-        raise PydanticCustomError("expired", "It must not be in the past")
-    return moment
-
-
-def _message(value: object) -> object:
-    if isinstance(value, str) and value and not value.strip():
-        raise PydanticCustomError("blank", "It must not be blank")
-    return value
-
-
-def _indexable(value: str) -> str:
-    if len(value.encode()) > MAX_SOURCE_BYTES:
-        raise PydanticCustomError("too_long", f"It may have {MAX_SOURCE_BYTES} bytes at most")
-    return value
-
-
-UserId = Annotated[str, StringConstraints(max_length=128), BeforeValidator(_identifier)]
-Key = Annotated[str, StringConstraints(max_length=255), BeforeValidator(_identifier)]
-Source = Annotated[str, AfterValidator(_indexable), BeforeValidator(_identifier)]
-EventType = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9._:/-]{1,128}$")]
-Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
-Expiry = Annotated[datetime | None, BeforeValidator(_expiry)]
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), BeforeValidator(_message)]
-
-
-class Content(BaseModel):
-    """What an event's data must hold. The rest of the data is kept too: templates may use it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    message: Text
-    preferred_channel: Channel | None = None
-
-
-class PlainEvent(BaseModel):
-    """An event as clients without CloudEvents post it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    event_type: EventType
-    user_id: UserId
-    timestamp: Timestamp = None
-    data: Content
-    id: Key | None = None
-    source: Source | None = None
-    expires_at: Expiry = None
-    collapse_key: Key | None = None
-
-
-def read(headers: Mapping[str, str], body: bytes, *, tenant: str = "default") -> list[Submission | Refused]:
-    """Read what one request submits, in any of the forms. Only a batch has refusals among its submissions.
+def read(headers: Mapping[str, str], body: bytes, *, tenant: str = "default") -> list[Item]:
+    """Read what one request submits, in any of the forms. Only of many there are refusals among them.
 
     Raises:
         Refused: 400, 413, 415 or 422: the whole request, or its only event.
@@ -143,15 +65,57 @@ def read(headers: Mapping[str, str], body: bytes, *, tenant: str = "default") ->
     mode = cloudevents.mode(known)
     if mode is None:
         require_media_type(known)
-        return [plain_event(strict_json.parse(body), known, tenant=tenant)]
+        return _many(body, known, tenant) if is_of_many(known, body) else [_alone(body, known, tenant)]
     events = cloudevents.from_http(known, body)
-    if mode is not cloudevents.Mode.BATCHED:
-        return [cloud_event(event, known, tenant=tenant) for event in events if isinstance(event, ExternalEvent)]
-    return [_one_of_a_batch(event, known, tenant) for event in events]
+    if mode is not Mode.BATCHED:
+        return [cloud_item(event, known, tenant=tenant) for event in events if isinstance(event, ExternalEvent)]
+    return [_or_refusal(lambda one: cloud_item(one, known, tenant=tenant), event) for event in events]
 
 
-def plain_event(document: Any, headers: Mapping[str, str], *, tenant: str = "default") -> Submission:
+def _alone(body: bytes, headers: Headers, tenant: str) -> Submission | FanOut:
+    document = strict_json.parse(body, MAX_BATCH_BYTES)
+    if _is_for_many(document):
+        return fan_out(document, headers, tenant=tenant)
+    if len(body) > strict_json.MAX_BYTES:
+        raise strict_json.too_large(strict_json.MAX_BYTES)
+    return plain_event(document, headers, tenant=tenant)
+
+
+def _many(body: bytes, headers: Headers, tenant: str) -> list[Item]:
+    documents = strict_json.parse_array(body, MAX_BATCH_BYTES)
+    if len(documents) > MAX_BATCH:
+        raise Refused(413, "Batch too large", f"An array may have {MAX_BATCH} events at most.", field="body")
+
+    def one(placed: tuple[int, Any]) -> Submission | FanOut:
+        place, document = placed
+        read_one = fan_out if _is_for_many(document) else plain_event
+        return read_one(document, headers, tenant=tenant, place=place)
+
+    return [
+        document if isinstance(document, Refused) else _or_refusal(one, (place, document))
+        for place, document in enumerate(documents)
+    ]
+
+
+def _or_refusal(read_one: Callable[[Any], Submission | FanOut], document: Any) -> Item:
+    if isinstance(document, Refused):
+        return document
+    try:
+        return read_one(document)
+    except Refused as refused:
+        return refused
+
+
+def _is_for_many(document: Any) -> bool:
+    return isinstance(document, dict) and "user_ids" in document
+
+
+def plain_event(
+    document: Any, headers: Mapping[str, str], *, tenant: str = "default", place: int | None = None
+) -> Submission:
     """Translate a plain event, as `strict_json` read it. The Idempotency-Key header goes before the event's own id.
+
+    Of many events at their places one header cannot be the key: there it stands only for those without an id.
 
     Raises:
         Refused: 400, a header; 415, it is a CloudEvent under a wrong content type; 422, the event.
@@ -160,23 +124,48 @@ def plain_event(document: Any, headers: Mapping[str, str], *, tenant: str = "def
     if isinstance(document, dict) and "specversion" in document and "event_type" not in document:
         hint = "A structured CloudEvent must be sent as application/cloudevents+json."
         raise Refused(415, "Unsupported media type", hint, field="Content-Type")
-    event = _validated(document)
-    header_key = _checked_header(known, "Idempotency-Key", _KEY)
+    event = checked(PlainEvent, document)
+    check_options(document["data"])
+    key = _key(event, known, place)
     return Submission(
         tenant=tenant,
-        source=HEADER_KEY_SOURCE if header_key else event.source or PLAIN_SOURCE,
-        key=header_key or event.id,
+        source=HEADER_KEY_SOURCE if key else event.source or PLAIN_SOURCE,
+        key=key or event.id,
         user_id=event.user_id,
         event_type=event.event_type,
         event_time=event.timestamp,
         data=document["data"],
         preferred_channel=event.data.preferred_channel,
-        correlation_id=_checked_header(known, "X-Correlation-ID", _CORRELATION_ID),
+        correlation_id=correlation_of(known),
         traceparent=valid_traceparent(known.get("traceparent")),
-        body_hash=_hash(event, document["data"]),
         expires_at=event.expires_at,
         collapse_key=event.collapse_key,
-    )
+        send_at=event.send_at,
+        wishes=wishes_of(event),
+        is_key_of_request=key is not None,
+    ).hashed()
+
+
+def _key(event: PlainEvent, headers: Headers, place: int | None) -> str | None:
+    """Find the key that the request gives to an event: that of the request, or its part for this place."""
+    key = key_of(headers)
+    if place is None or key is None:
+        return key
+    return None if event.id else f"{key}\x1f{place}"
+
+
+def cloud_item(event: ExternalEvent, headers: Headers, *, tenant: str) -> Submission | FanOut:
+    """Translate a CloudEvent for one user, or for many where its data names `user_ids` and nothing names one.
+
+    Raises:
+        Refused: 400, a header; 422, the event.
+    """
+    data = event.data
+    if event.subject is not None or not _is_for_many(data) or "user_id" in data:
+        return cloud_event(event, headers, tenant=tenant)
+    users = _users(data, "data.user_ids")
+    rest = {name: value for name, value in data.items() if name != "user_ids"} | {"user_id": users[0]}
+    return _for_many(cloud_event(replace(event, data=rest), headers, tenant=tenant), users)
 
 
 def cloud_event(event: ExternalEvent, headers: Mapping[str, str] = _NOTHING, *, tenant: str = "default") -> Submission:
@@ -195,77 +184,61 @@ def cloud_event(event: ExternalEvent, headers: Mapping[str, str] = _NOTHING, *, 
         raise FieldsRefused(422, TITLE, [(user_field, "It is required, unless the event has a subject.")])
     plain = {"event_type": event.type, "user_id": user_id, "data": data, "id": event.id, "source": event.source}
     plain |= {ours: event.extensions[theirs] for ours, theirs in _EXTENSIONS.items() if theirs in event.extensions}
-    checked = _validated(plain, {"event_type": "type", "user_id": user_field, **_EXTENSIONS})
+    said = checked(PlainEvent, plain, {"event_type": "type", "user_id": user_field, **_EXTENSIONS})
+    check_options(data)
     correlation = event.extensions.get("correlationid", "")
     return Submission(
         tenant=tenant,
         source=event.source,
         key=event.id,
-        user_id=checked.user_id,
-        event_type=checked.event_type,
+        user_id=said.user_id,
+        event_type=said.event_type,
         event_time=event.time,
         data=data,
-        preferred_channel=checked.data.preferred_channel,
-        correlation_id=_checked_header(lowered(headers), "X-Correlation-ID", _CORRELATION_ID)
-        or (correlation if _CORRELATION_ID.fullmatch(correlation) else None),
+        preferred_channel=said.data.preferred_channel,
+        correlation_id=correlation_of(lowered(headers)) or (correlation if is_correlation(correlation) else None),
         traceparent=event.traceparent,
-        body_hash=_hash(checked, data),
-        expires_at=checked.expires_at,
-        collapse_key=checked.collapse_key,
-    )
+        expires_at=said.expires_at,
+        collapse_key=said.collapse_key,
+        send_at=said.send_at,
+        wishes=wishes_of(said),
+    ).hashed()
 
 
-def _one_of_a_batch(event: ExternalEvent | Refused, headers: Headers, tenant: str) -> Submission | Refused:
-    if isinstance(event, Refused):
-        return event
-    try:
-        return cloud_event(event, headers, tenant=tenant)
-    except Refused as refused:
-        return refused
-
-
-def _validated(document: Any, names: Mapping[str, str] = _NOTHING) -> PlainEvent:
-    """Check an event; `names` says what its fields are called where the client can see them."""
-    if not isinstance(document, dict):
-        raise Refused(422, TITLE, "It must be a JSON object.", field="body")
-    try:
-        event = PlainEvent.model_validate(document)
-    except ValidationError as broken:
-        refused = refused_fields(broken, title=TITLE)
-    else:
-        _check_options(document["data"])
-        return event
-    raise FieldsRefused(422, TITLE, [(names.get(name, name), detail) for name, detail in refused.errors])
-
-
-def _check_options(data: Mapping[str, Any]) -> None:
-    """Refuse what a channel could not be told: later there would be nobody to answer to."""
-    try:
-        Options.of_event(data)
-    except ValidationError as broken:
-        refused = refused_fields(broken, title=TITLE)
-    else:
-        return
-    raise FieldsRefused(422, TITLE, [(f"data.options.{name}", detail) for name, detail in refused.errors])
-
-
-def _checked_header(headers: Headers, name: str, pattern: re.Pattern[str]) -> str | None:
-    value = headers.get(name.lower())
-    if value is not None and not pattern.fullmatch(value):
-        raise Refused(400, "Invalid header", f"It must match {pattern.pattern}, in visible ASCII.", field=name)
-    return value
-
-
-def _hash(event: PlainEvent, data: dict[str, Any]) -> bytes:
-    """Digest what makes an event the same event. Its time does not: senders stamp a repetition anew.
+def fan_out(document: Any, headers: Mapping[str, str], *, tenant: str = "default", place: int | None = None) -> FanOut:
+    """Translate a plain event for many users.
 
     Raises:
-        Refused: 413, one event of a batch is larger than one alone may be.
+        Refused: 400, a header; 413, it is too large for one event; 422, the event.
     """
-    parts: list[Any] = [event.event_type, event.user_id, data]
-    if event.expires_at or event.collapse_key:  # the others keep the digest that they had before there were these
-        parts += [write_timestamp(event.expires_at) if event.expires_at else None, event.collapse_key]
-    canonical = _CANONICAL.encode(parts).encode()
-    if len(canonical) > strict_json.MAX_BYTES:
-        raise Refused(413, "Event too large", f"An event may have {strict_json.MAX_BYTES} bytes at most.", field="data")
-    return hashlib.sha256(canonical).digest()
+    if "user_id" in document:
+        raise FieldsRefused(422, TITLE, [("user_ids", "It must not stand beside user_id.")])
+    users = _users(document, "user_ids")
+    alone = {name: value for name, value in document.items() if name != "user_ids"} | {"user_id": users[0]}
+    return _for_many(plain_event(alone, headers, tenant=tenant, place=place), users)
+
+
+def _users(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = checked(ManyUsers, document, {"user_ids": name}).user_ids
+    return tuple(dict.fromkeys(found))
+
+
+def _for_many(first: Submission, users: tuple[str, ...]) -> FanOut:
+    """Make an event for many of the event for the first of them."""
+    key = fan_out_id(first.tenant, first.source, first.key) if first.key else uuid4()
+    event = replace(
+        first,
+        source=first.source if first.key else FAN_OUT_SOURCE,
+        key=first.key or str(key),
+        user_id="",
+        correlation_id=first.correlation_id or str(key),
+        body_hash=b"",
+        is_key_of_request=False,
+    )
+    return FanOut(
+        id=key,
+        event=event,
+        user_ids=users,
+        body_hash=first.hashed(users).body_hash,
+        is_key_of_request=first.is_key_of_request,
+    )

@@ -1,7 +1,8 @@
 """Route what was accepted, and fold what came of it.
 
-takes   notification.accepted | delivery.succeeded | delivery.failed | receipt.recorded | notification.due
-gives   delivery.requested | compensation.requested
+takes   notification.accepted | fan_out.requested | delivery.succeeded | delivery.failed | receipt.recorded
+        notification.due
+gives   notification.accepted | fan_out.requested | delivery.requested | compensation.requested
 status  pending -> queued -> sent | delivered | compensating | skipped | expired | unknown
         sent -> queued | compensating (it came back)
 """
@@ -18,6 +19,7 @@ FUNCTION = over_sets(
     "orchestrate",
     {
         EventType.NOTIFICATION_ACCEPTED,
+        EventType.FAN_OUT_REQUESTED,
         EventType.DELIVERY_SUCCEEDED,
         EventType.DELIVERY_FAILED,
         EventType.RECEIPT_RECORDED,

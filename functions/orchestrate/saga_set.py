@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from functions.orchestrate.expanding import expand
 from shared.events import Event, EventType
 from shared.folding import owed_after, route, settle, tell_ends
 from shared.outbox import messages
@@ -42,11 +43,29 @@ class Folded:
 
 
 async def orchestrate_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
+    """Expand events for many users, each alone, and fold the rest of a set together."""
+    answers: list[Done | Exception] = [_NOTHING] * len(events)
+    rest = []
+    for place, event in enumerate(events):
+        if event.type is EventType.FAN_OUT_REQUESTED:
+            answers[place] = await expand(resources, event)
+        else:
+            rest.append(place)
+    if len(rest) == len(events):
+        return await _fold_sagas(resources, events)
+    for place, answer in zip(rest, await _fold_sagas(resources, [events[place] for place in rest]), strict=True):
+        answers[place] = answer
+    return answers
+
+
+async def _fold_sagas(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
     """Fold a set: decide in the order of arrival, write once per saga, say what is owed.
 
     It is read and written without locks; where somebody else is at work on one of its sagas, or something unusual has
     happened, it is folded again, under locks in id order.
     """
+    if not events:
+        return []
     folded = await _fold_unlocked(resources, events) if _is_usual(events) else None
     if folded is None:
         async with resources.store.sagas.transaction() as sagas:

@@ -10,13 +10,14 @@ from shared.broker import Message, PublishRefused
 from shared.errors import Transient
 from shared.events import Event
 from shared.folding import settle, tell_ends
-from shared.outbox import messages, write
+from shared.outbox import About, fan_out, messages, write
 from shared.runtime import Resources
 from shared.saga import Looked, decide, due_now, owed
 from shared.step import Done
 
 SOURCE = "sweep"
 LARGEST_SET = 1_000
+MOST_FAN_OUTS = 100
 MOST_SETS = 20
 """A tick takes seconds at most; what is left waits for the next one."""
 
@@ -28,6 +29,11 @@ async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done 
     """Sweep once for all the ticks of a set."""
     late = await resources.store.sagas.late_successes(LARGEST_SET)
     await _publish(resources, [write(SOURCE, success, success.result) for success in late])
+    stalled = await resources.store.fan_outs.due(MOST_FAN_OUTS)
+    await _publish(
+        resources,
+        [fan_out(SOURCE, About(one.id, one.tenant, traceparent=one.traceparent), one.position) for one in stalled],
+    )
     for _ in range(MOST_SETS):
         outgoing, size = await _look_safely(resources)
         refused = await _publish(resources, outgoing)

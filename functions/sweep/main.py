@@ -1,7 +1,8 @@
 """Look at what is due, overdue, expired, or whose lease ran out, and publish what is owed.
 
 takes   a tick
-gives   notification.accepted | delivery.requested | delivery.succeeded | delivery.failed | compensation.requested
+gives   notification.accepted | fan_out.requested | delivery.requested | delivery.succeeded | delivery.failed
+        compensation.requested
 status  scheduled -> pending; pending | queued -> expired; sent -> queued (not acknowledged in time, or it came back)
 """
 

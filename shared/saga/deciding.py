@@ -55,7 +55,7 @@ def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
         return _nobody_to_reach(saga)
     entries = []
     for channel in steps if saga.plan.strategy is Strategy.ALL else steps[:1]:
-        why = _why(saga.plan.strategy, is_preferred=channel is facts.preferred)
+        why = _why(saga.plan.strategy, facts, channel)
         saga = queue(saga, channel, why)
         entries.append(Entry(what=What.ROUTED, channel=channel, why=why, detail={"passed": passed} if passed else {}))
     return Decision(saga=saga, entries=tuple(entries))
@@ -65,12 +65,15 @@ def _expiry(saga: Saga, facts: Routed) -> datetime:
     """Let the workflow's expiry take the place of the default; beside the event's own, the earlier one counts."""
     if facts.expires_after_seconds is None or saga.epoch:  # a replay brings its own time
         return saga.expires_at
-    by_workflow = saga.created_at + timedelta(seconds=facts.expires_after_seconds)
+    begins_at = max(saga.created_at, saga.send_at or saga.created_at)
+    by_workflow = begins_at + timedelta(seconds=facts.expires_after_seconds)
     return min(saga.expires_at, by_workflow) if facts.has_own_expiry else by_workflow
 
 
-def _why(strategy: Strategy, *, is_preferred: bool) -> str:
-    if is_preferred:
+def _why(strategy: Strategy, facts: Routed, channel: Channel) -> str:
+    if facts.only:
+        return "the request names this channel"
+    if channel is facts.preferred:
         return "the event prefers this channel"
     if strategy is Strategy.ALL:
         return "the workflow asks for every usable channel"

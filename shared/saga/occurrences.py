@@ -30,13 +30,15 @@ BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
 class Routed:
     """The facts for choosing the channels: every channel of the workflow in order, with why it cannot be used.
 
-    `expires_after_seconds` is the workflow's word, `has_own_expiry` says that the event has one, too.
+    `expires_after_seconds` is the workflow's word, `has_own_expiry` says that the event has one, too. `only` is the
+    channel that the request names; no other is wanted then.
     """
 
     plan: Plan
     wanted: tuple[Channel, ...]
     obstacles: Mapping[Channel, Why] = field(default_factory=dict)
     preferred: Channel | None = None
+    only: Channel | None = None
     expires_after_seconds: float | None = None
     has_own_expiry: bool = False
 

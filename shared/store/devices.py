@@ -10,10 +10,13 @@ from shared.outcomes import Device
 from shared.store.columns import Texts, Times, transposed
 from shared.store.database import Connection, Database
 
-ADDRESS = """(
+ADDRESS = """COALESCE(u.device, (
     SELECT json_agg(json_build_array(v.provider, v.token, v.registered_at, v.platform) ORDER BY v.registered_at)::text
-    FROM devices v WHERE v.tenant = u.tenant AND v.user_id = u.id)"""
-"""All devices of a user as one text; null when there is none, so that who has none has no address."""
+    FROM devices v WHERE v.tenant = u.tenant AND v.user_id = u.id))"""
+"""All devices of a user as one text; null when there is none, so that who has none has no address.
+
+Whom Carillon made for a device has it in the row: the registration of its owner stays as it is.
+"""
 
 _REGISTER = """
 INSERT INTO devices (tenant, provider, token, user_id, platform) VALUES (%s, %s, %s, %s, %s)

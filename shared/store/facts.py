@@ -14,6 +14,7 @@ from shared.statuses import Channel
 from shared.store.claims import ADDRESS
 from shared.store.columns import Uuids
 from shared.store.database import Connection
+from shared.wishes import NO_WISHES, Wishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Facts:
     workflow: dict[str, Any] | None
     workflow_of: RuleOf = RuleOf.CARILLON
     has_own_expiry: bool = False
+    wishes: Wishes = NO_WISHES
     obstacles: Mapping[Channel, Why]
 
 
@@ -38,6 +40,7 @@ COLUMNS = f"""
        n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
        COALESCE(n.own_workflow, w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
        CASE WHEN w.tenant IS NOT NULL THEN 'event type' WHEN d.tenant IS NOT NULL THEN 'tenant' ELSE 'carillon' END,
+       n.wishes,
        {", ".join(f"{column} IS NOT NULL" for column in ADDRESS.values())},
        (SELECT array_agg(p.channel) FROM preferences p
         WHERE p.tenant = n.tenant AND p.user_id = n.user_id AND NOT p.enabled
@@ -54,7 +57,7 @@ LEFT JOIN workflows d ON d.tenant = n.tenant AND d.event_type = '*'
 WHERE n.id = ANY(%b)
 """
 _FACTS = f"SELECT {COLUMNS} {SOURCES}"
-_FIRST_ADDRESS = 10
+_FIRST_ADDRESS = 11
 _RULES = {rule.value: rule for rule in RuleOf}
 
 
@@ -78,6 +81,7 @@ def facts_of(row: tuple[Any, ...]) -> Facts:
         workflow=row[6],
         has_own_expiry=row[8],
         workflow_of=_RULES[row[9]],
+        wishes=Wishes.from_json(row[10]) if row[10] else NO_WISHES,
         obstacles=_obstacles(row[7], addresses, tuple(row[-2] or ()), tuple(row[-1] or ())),
     )
 

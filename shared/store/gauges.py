@@ -6,9 +6,9 @@ from shared.store.database import Database
 
 _COUNT = """
 INSERT INTO gauges (name, value)
-SELECT 'backlog', count(*) FROM (
+SELECT 'backlog', (SELECT count(*) FROM (
     SELECT FROM notifications WHERE next_look_at IS NOT NULL AND status <> 'scheduled' LIMIT %b
-) AS waiting
+) AS waiting) + (SELECT COALESCE(sum(total - expanded), 0) FROM fan_outs WHERE next_look_at IS NOT NULL)
 ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value, updated_at = clock_timestamp() RETURNING value
 """
 
@@ -20,7 +20,7 @@ class Gauges:
         self._database = database
 
     async def count_backlog(self, ceiling: int) -> int:
-        """Count what is under way, up to a ceiling, and keep the figure."""
+        """Count what is under way, up to a ceiling, and users whose event is not expanded; keep the figure."""
         return int((await self._database.fetch(_COUNT, (ceiling,)))[0][0])
 
     async def backlog(self) -> int:

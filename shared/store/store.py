@@ -8,6 +8,7 @@ from shared.store.database import Database
 from shared.store.dead_letters import DeadLetters
 from shared.store.devices import Devices
 from shared.store.directory import Directory
+from shared.store.fan_outs import FanOuts
 from shared.store.gauges import Gauges
 from shared.store.inbox import Inbox
 from shared.store.intake import Intake
@@ -34,6 +35,7 @@ class Store:
         self.dead_letters = DeadLetters(self.database)
         self.devices = Devices(self.database)
         self.directory = Directory(self.database)
+        self.fan_outs = FanOuts(self.database)
         self.gauges = Gauges(self.database)
         self.inbox = Inbox(self.database)
         self.keys = Keys(self.database)

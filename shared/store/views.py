@@ -12,7 +12,7 @@ from shared.store.database import Database
 
 _NOTIFICATION = """
 SELECT id, user_id, event_type, source, status, reason, correlation_id, epoch, plan, created_at, updated_at, expires_at,
-       send_at, preferred, collapse_key, has_own_expiry, cancelled_by
+       send_at, preferred, collapse_key, has_own_expiry, cancelled_by, wishes
 FROM notifications WHERE tenant = %s AND id = %s
 """
 _DELIVERIES = """
@@ -42,6 +42,8 @@ class Views:
         document = _as_document(_NOTIFICATION_FIELDS, rows[0])
         document["plan"] = plan_of(plans.from_json(document["plan"])) if document["plan"] else None
         document["passed"] = document["plan"]["passed"] if document["plan"] else {}
+        document["wishes"] = document["wishes"] or {}
+        document["priority"] = document["wishes"].get("priority", "normal")
         deliveries = await self._database.fetch(_DELIVERIES, (tenant, key))
         attempts = await self._database.fetch(_ATTEMPTS, (tenant, key))
         timeline = await self._database.fetch(_TIMELINE, (key,))
@@ -80,6 +82,7 @@ _NOTIFICATION_FIELDS = (
     "collapse_key",
     "has_own_expiry",
     "cancelled_by",
+    "wishes",
 )
 _DELIVERY_FIELDS = ("channel", "status", "reason", "epoch", "attempt", "tries", "due_at", "deadline", "updated_at")
 _ATTEMPT_FIELDS = (

@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from tests.simulation.wire import Wire
     from tests.simulation.world import World
 
-ROOMS = ("intake", "claims", "breakers", "dead_letters", "directory", "gauges", "inbox", "receipts", "views")
+ROOMS = (
+    "intake",
+    "fan_outs",
+    "claims",
+    "breakers",
+    "dead_letters",
+    "directory",
+    "gauges",
+    "inbox",
+    "receipts",
+    "views",
+)
 Method = Callable[..., Coroutine[Any, Any, Any]]
 
 

@@ -139,4 +139,12 @@ def test_no_bytes_do_anything_but_read_or_be_garbage(body: bytes) -> None:
 
 
 def test_an_event_carries_ids_and_nothing_else() -> None:
-    assert set(Reference.model_fields) == {"notification_id", "channel", "attempt", "epoch", "token"}
+    assert set(Reference.model_fields) == {
+        "notification_id",
+        "channel",
+        "attempt",
+        "epoch",
+        "token",
+        "fan_out_id",
+        "position",
+    }

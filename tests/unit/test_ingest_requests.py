@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.ingest.requests import Submission, cloud_event, plain_event, read
+from functions.ingest.requests import Item, Submission, cloud_event, plain_event, read
 from shared.cloudevents import ExternalEvent
 from shared.errors import Refused
 from shared.problems import FieldsRefused, problem
@@ -55,7 +55,7 @@ def refusal(document: Any, headers: dict[str, str] | None = None) -> Refused:
     return caught.value
 
 
-def answer_to(headers: dict[str, str], body: bytes) -> list[Submission | Refused] | Refused:
+def answer_to(headers: dict[str, str], body: bytes) -> list[Item] | Refused:
     try:
         return read(headers, body)
     except Refused as refused:

@@ -49,7 +49,7 @@ PLANTED = (
         name="backlog-without-end",
         breaks="What waits has a bound: beyond it the intake says 503.",
         file="functions/ingest/accepting.py",
-        text="if self._backlog[1] >= self._resources.settings.intake_backlog_max:",
+        text="if self._waiting() >= self._limit:",
         instead="if False:",
         looks_at=("tests/integration/test_intake_store.py", "tests/integration/test_clients_over_http.py"),
     ),

@@ -129,9 +129,9 @@ PLANTED = (
     Mutant(
         name="another-expiry-is-the-same-event",
         breaks="An event with another expiry or collapse key is another event.",
-        file="functions/ingest/requests.py",
-        text="if event.expires_at or event.collapse_key:",
-        instead="if event.expires_at and event.collapse_key:",
+        file="shared/submissions.py",
+        text="if item.expires_at or item.collapse_key or more:",
+        instead="if (item.expires_at and item.collapse_key) or more:",
         looks_at=(REQUESTS,),
     ),
     Mutant(

@@ -73,6 +73,7 @@ def _put_users(tenant: str, users: Sequence[User], tx: Transaction) -> None:
 def _count_backlog(ceiling: int, tx: Transaction) -> int:
     sagas = [row.saga for row in tx.all(tx.memory.notifications).values()]
     waiting = [s for s in sagas if s.next_look_at is not None and s.status is not NotificationStatus.SCHEDULED]
-    count = min(len(waiting), ceiling)
+    events = [row for row in tx.all(tx.memory.fan_outs).values() if row.next_look_at is not None]
+    count = min(len(waiting), ceiling) + sum(len(row.new.user_ids) - row.expanded for row in events)
     tx.put(tx.memory.gauges, "backlog", count)
     return count

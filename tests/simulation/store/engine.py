@@ -54,6 +54,7 @@ class Memory:
         self.deadlocks = 0
         self._waiters: dict[tuple[Table[Any, Any], Hashable], list[asyncio.Future[None]]] = {}
         self.notifications: Table[UUID, rows.NotificationRow] = Table(_check_notification)
+        self.fan_outs: Table[UUID, rows.FanOutRow] = Table()
         self.deliveries: Table[tuple[UUID, Channel], rows.DeliveryRow] = Table(_check_delivery)
         self.attempts: Table[tuple[UUID, UUID], rows.AttemptRow] = Table()
         self.receipts: Table[tuple[UUID, Channel, int, str], rows.ReceiptRow] = Table()
@@ -66,6 +67,7 @@ class Memory:
         self.inbox_cursors: Table[tuple[str, str], int] = Table()
         self.gauges: Table[str, int] = Table()
         self.users: Table[tuple[str, str], User] = Table()
+        self.made_users: Table[tuple[str, str], str | None] = Table()
         self.user_changes: Table[tuple[str, str], datetime] = Table()
         self.devices: Table[tuple[str, str, str], rows.DeviceRow] = Table()
         self.preferences: Table[tuple[str, str, str, Channel], bool] = Table()

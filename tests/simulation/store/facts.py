@@ -11,6 +11,7 @@ from shared.statuses import Channel
 from shared.store.claims import ADDRESS
 from shared.store.directory import User
 from shared.store.facts import Facts
+from shared.wishes import NO_WISHES, Wishes
 from tests.simulation.store.devices import address_of_devices
 from tests.simulation.store.engine import Transaction
 
@@ -20,7 +21,7 @@ def address_of(tx: Transaction, tenant: str, user: User | None, channel: Channel
     if user is None:
         return None
     if channel is Channel.PUSH:
-        return address_of_devices(tx, tenant, user.id)
+        return tx.get(tx.memory.made_users, (tenant, user.id)) or address_of_devices(tx, tenant, user.id)
     places = {
         Channel.EMAIL: user.email,
         Channel.SMS: user.phone,
@@ -82,5 +83,6 @@ def _facts(tx: Transaction, key: UUID) -> Facts | None:
         workflow=workflow,
         workflow_of=_rule_of(own, workflow),
         has_own_expiry=row.has_own_expiry,
+        wishes=Wishes.from_json(row.wishes) if row.wishes else NO_WISHES,
         obstacles={channel: why for channel, why in obstacles.items() if why is not None},
     )

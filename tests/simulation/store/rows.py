@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from shared.outcomes import Device
 from shared.saga import AttemptRecorded, Delivery, Entry, ReceiptRecorded, Saga
 from shared.statuses import Channel, OutcomeKind
 from shared.store.breakers import BreakerState
+from shared.store.fan_outs import NewFanOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,22 @@ class NotificationRow:
     has_own_expiry: bool = False
     collapse_key: str | None = None
     own_workflow: dict[str, Any] | None = None
+    wishes: Mapping[str, str] | None = None
     is_routed: bool = False
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOutRow:
+    """One event for many users, and how far it is."""
+
+    new: NewFanOut
+    created_at: datetime
+    expanded: int = 0
+    conflicting: int = 0
+    looks: int = 0
+    next_look_at: datetime | None = None
+    completed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from tests.simulation.store.dead_letters import MemoryDeadLetters
 from tests.simulation.store.devices import MemoryDevices
 from tests.simulation.store.directory import MemoryDirectory, MemoryGauges
 from tests.simulation.store.engine import Memory
+from tests.simulation.store.fan_outs import MemoryFanOuts
 from tests.simulation.store.inbox import MemoryInbox
 from tests.simulation.store.intake import MemoryIntake
 from tests.simulation.store.receipts import MemoryReceipts
@@ -31,6 +32,7 @@ class MemoryStore(Store):
         self.dead_letters = MemoryDeadLetters(memory)
         self.devices = MemoryDevices(memory)
         self.directory = MemoryDirectory(memory)
+        self.fan_outs = MemoryFanOuts(memory)
         self.gauges = MemoryGauges(memory)
         self.keys = MemoryKeys()
         self.secrets = MemorySecrets()

@@ -82,6 +82,8 @@ def _notification(row: NotificationRow) -> dict[str, Any]:
         "has_own_expiry": row.has_own_expiry,
         "cancelled_by": saga.cancelled_by,
         "plan": plan_of(saga.plan) if row.is_routed else None,
+        "wishes": dict(row.wishes or {}),
+        "priority": (row.wishes or {}).get("priority", "normal"),
         "passed": dict(saga.plan.passed),
     }
 
