@@ -40,6 +40,7 @@ _TURN_CLOCK = (
     """UPDATE deliveries SET due_at = due_at - %(by)s, lease_until = lease_until - %(by)s,
        claimed_at = claimed_at - %(by)s, deadline = deadline - %(by)s""",
     "UPDATE attempts SET next_look_at = next_look_at - %(by)s",
+    "UPDATE fan_outs SET next_look_at = next_look_at - %(by)s",
     "UPDATE users SET updated_at = updated_at - %(by)s",
     "UPDATE breakers SET opened_until = opened_until - %(by)s, probe_until = probe_until - %(by)s",
 )
