@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from shared.saga import Why
+from shared.saga import OnAmbiguous, Why
 from shared.statuses import Channel, OutcomeKind
 from shared.store.facts import Facts
+from shared.wishes import NO_WISHES, Priority, Wishes
 from tests.contract.stage import EMAIL, TENANT, USER, WEBSOCKET, Stage, order, outcome
 
 UNREACHABLE = {channel: Why.NO_ADDRESS for channel in Channel if channel not in (EMAIL, WEBSOCKET)}
@@ -94,3 +95,12 @@ async def test_the_channel_that_an_event_prefers_is_told(stage: Stage) -> None:
     await stage.store.intake.keep([preferring])
 
     assert (await facts(stage, preferring.id)).preferred is WEBSOCKET
+
+
+async def test_the_wishes_of_one_notification_are_told(stage: Stage) -> None:
+    wishes = Wishes(channel=EMAIL, template="receipt", on_ambiguous=OnAmbiguous.HOLD, priority=Priority.HIGH)
+
+    mine, other = await stage.keep(1, wishes=wishes.to_json()), await stage.keep(2)
+
+    assert (await facts(stage, mine)).wishes == wishes
+    assert (await facts(stage, other)).wishes is NO_WISHES

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.saga import Plan, Routed
+from shared.statuses import Channel, PushService
 from shared.store.intake import Kept
-from tests.contract.stage import EMAIL, TENANT, Stage, order
+from shared.store.recipients import Recipient
+from tests.contract.stage import ADDRESS, EMAIL, TENANT, USER, Stage, order
 
 
 async def test_a_set_of_new_events_is_kept_and_waits_to_be_routed(stage: Stage) -> None:
@@ -78,6 +80,69 @@ async def test_an_event_has_its_own_expiry_and_nothing_lives_beyond_a_week(
         facts = await sagas.facts([mine, other])
     assert abs(saga.expires_at - saga.created_at - kept) < timedelta(seconds=1)
     assert (facts[mine].has_own_expiry, facts[other].has_own_expiry) == (True, False)
+
+
+async def test_what_is_due_later_is_scheduled_and_its_life_begins_then(stage: Stage) -> None:
+    due = datetime.now(UTC) + timedelta(days=30)
+    later, long, past = (
+        order(1, send_at=due),
+        order(2, send_at=due, expires_at=due + timedelta(days=30)),
+        order(3, send_at=datetime.now(UTC) - timedelta(hours=1)),
+    )
+
+    kept = await stage.store.intake.keep([later, long, past])
+    again = await stage.store.intake.keep([later])
+
+    assert [status for _, status in kept] == ["scheduled", "scheduled", "pending"]
+    assert again == [(Kept.KNOWN, "scheduled")]
+    saga = await stage.saga(later.id)
+    assert (saga.send_at, saga.next_look_at) == (due, due)
+    assert saga.expires_at == due + timedelta(hours=24)
+    assert (await stage.saga(long.id)).expires_at == due + timedelta(days=7)
+    assert (await stage.saga(past.id)).expires_at < datetime.now(UTC) + timedelta(hours=25)
+
+
+@pytest.mark.parametrize(("priority", "seconds"), [("high", 10), ("low", 60)])
+async def test_by_its_priority_it_is_looked_at_sooner_or_later(stage: Stage, priority: str, seconds: int) -> None:
+    key = await stage.keep(wishes={"priority": priority})
+
+    assert seconds - 1 < (await stage.next_look_in(key) or 0) <= seconds
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "service"),
+    [
+        (Channel.EMAIL, "a@example.test", None),
+        (Channel.SMS, "+15551234567", None),
+        (Channel.WHATSAPP, "+15551234567", None),
+        (Channel.TELEGRAM, "4711", None),
+        (Channel.PUSH, "a-token", PushService.FCM),
+    ],
+)
+async def test_for_an_address_without_an_account_a_user_is_made_once(
+    stage: Stage, channel: Channel, address: str, service: PushService | None
+) -> None:
+    recipient = Recipient(channel=channel, address=address, service=service)
+    rows = [order(number, user="made", recipient=recipient) for number in (1, 2)]
+
+    await stage.store.intake.keep(rows)
+    await stage.store.intake.keep([order(3, user="made", recipient=recipient), order(4)])
+
+    async with stage.store.sagas.transaction() as sagas:
+        facts = await sagas.facts([rows[0].id])
+    reached = {channel, Channel.WEBSOCKET} | ({Channel.SMS, Channel.WHATSAPP} if address[0] == "+" else set())
+    assert set(Channel) - set(facts[rows[0].id].obstacles) == reached
+    assert await stage.store.views.counts(TENANT) == {"pending": 4}
+
+
+async def test_a_user_who_is_there_is_not_made_anew(stage: Stage) -> None:
+    recipient = Recipient(channel=EMAIL, address="another@example.test")
+
+    await stage.store.intake.keep([order(1, recipient=recipient)])
+
+    user = await stage.store.directory.user(TENANT, USER)
+    assert user is not None
+    assert user.email == ADDRESS
 
 
 async def test_the_expiry_of_the_workflow_is_kept_with_the_route(stage: Stage) -> None:

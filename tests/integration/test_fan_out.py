@@ -129,7 +129,7 @@ async def test_who_was_told_alone_before_is_not_told_again(world: World, ingest:
     await post(ingest, {**SALE, "user_ids": ["a", "b"]})
     await ingest.drain()
     await world.deliver_everything()
-    again = await post(ingest, {**SALE, "user_id": "b"})
+    again = await post(serve.build("ingest", world.resources), {**SALE, "user_id": "b"})
 
     assert len(world.mail.letters) == 2
     assert (alone.status, again.status) == (202, 202)
