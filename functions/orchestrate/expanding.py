@@ -29,6 +29,7 @@ async def expand(resources: Resources, event: Event) -> Done | Exception:
         return failure
     if found is None:
         return Done()
+    resources.metrics.accepted.inc(found.new)
     owed: list[Message] = [
         outbox.write(SOURCE, About(one, found.tenant, traceparent=found.traceparent), OWED) for one in found.ids
     ]

@@ -37,11 +37,14 @@ class NewFanOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expanded:
-    """What one set of an event for many users came to: `ids` wait to be routed. `next_position` is owed, if any."""
+    """What one set of an event for many users came to: `ids` wait to be routed, `new` of its notifications were made by
+    this call. `next_position` is owed, if any.
+    """
 
     tenant: str
     traceparent: str | None
     ids: tuple[UUID, ...]
+    new: int
     next_position: int | None
 
 
@@ -91,6 +94,8 @@ SELECT event_type, total, expanded, conflicting, created_at, completed_at FROM f
 class FanOuts:
     """The room of events for many users."""
 
+    users_at_once = USERS_AT_ONCE
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -112,7 +117,7 @@ class FanOuts:
         From a position that was passed already, it finds what was made then, and moves nothing.
         """
         async with self._database.transaction() as connection:
-            values = (position, position, USERS_AT_ONCE, key)
+            values = (position, position, self.users_at_once, key)
             rows = await (await connection.execute(_LOCK, values)).fetchall()
             if not rows or position > rows[0][3] or not rows[0][5]:
                 return None
@@ -120,13 +125,14 @@ class FanOuts:
             made = make_rows(event, tuple(users))
             kept = await keep(connection, made)
             if position == expanded:
-                count, conflicts = len(users), conflicting(kept)
+                count, conflicts = len(users), count_of(kept, Kept.CONFLICT)
                 await connection.execute(_ADVANCE, (count, conflicts, count, count, key))
                 expanded += count
         return Expanded(
             tenant=tenant,
             traceparent=traceparent,
             ids=waiting(made, kept),
+            new=count_of(kept, Kept.NEW),
             next_position=owed_after(position, len(users), expanded, total),
         )
 
@@ -142,9 +148,9 @@ class FanOuts:
         return document_of(key, dict(zip(names, rows[0], strict=True))) if rows else None
 
 
-def conflicting(kept: Sequence[tuple[Kept, str]]) -> int:
-    """Count those who had a notification of the same event with another body."""
-    return sum(1 for word, _ in kept if word is Kept.CONFLICT)
+def count_of(kept: Sequence[tuple[Kept, str]], wanted: Kept) -> int:
+    """Count what came of keeping a set."""
+    return sum(1 for word, _ in kept if word is wanted)
 
 
 def waiting(made: Sequence[NewNotification], kept: Sequence[tuple[Kept, str]]) -> tuple[UUID, ...]:

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from functions.ingest.accepting import Accepted
+from functions.ingest.accepting import Accepted, FannedOut
 from functions.ingest.cancelling import cancel
 from functions.ingest.requests import Submission, read
 from shared import outbox
@@ -22,6 +22,7 @@ from shared.ids import notification_id
 from shared.saga import EventOwed, Receipt
 from shared.statuses import Channel
 from shared.store.directory import User
+from shared.submissions import FanOut, rows_for, write_event
 from tests.simulation.history import Acceptance
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Scenario:
     """What people do in one run, drawn from the seed."""
 
     posts: tuple[tuple[float, Submission], ...]
+    for_many: tuple[tuple[float, FanOut], ...]
     workflows: Mapping[str, Mapping[str, Any]]
     wishes: tuple[tuple[float, str, str, Channel, bool], ...]
     cancellations: tuple[tuple[float, Submission], ...]
@@ -86,6 +88,7 @@ def draw_scenario(random: Random, seconds: float, began: datetime) -> Scenario:
     returned = random.choice([0.0, 0.0, 0.5])
     return Scenario(
         posts=tuple(posts),
+        for_many=_draw_for_many(posts, seconds),
         workflows=workflows,
         wishes=tuple(wishes),
         cancellations=_draw_cancellations(posts, random),
@@ -99,6 +102,23 @@ def _draw_cancellations(posts: list[tuple[float, Submission]], random: Random) -
         return ()
     regretted = [random.choice(posts) for _ in range(random.randint(1, 3))]
     return tuple((at + random.choice([0.02, 0.1, 0.3, 1.0, 5.0, 60.0, 300.0]), post) for at, post in regretted)
+
+
+def _draw_for_many(posts: list[tuple[float, Submission]], seconds: float) -> tuple[tuple[float, FanOut], ...]:
+    """Let one event of some runs be for everybody; by a die of its own, so that the others fall as they fell before."""
+    random = Random(repr(posts[0][0]))
+    if random.random() < 0.6:
+        return ()
+    key, event_type = random.choice(["to-all", posts[0][1].key]), posts[0][1].event_type
+    document = {
+        "event_type": event_type,
+        "user_ids": random.sample(list(USERS), 4),
+        "id": key,
+        "data": posts[0][1].data,
+    }
+    (item,) = read({}, json.dumps(document).encode(), tenant=TENANT)
+    assert isinstance(item, FanOut)
+    return ((random.uniform(0, seconds * 0.5), item),)
 
 
 def _draw_limits(
@@ -141,7 +161,7 @@ class People:
 
     def __init__(self, world: World, scenario: Scenario) -> None:
         self._world, self._scenario = world, scenario
-        self._waiting = len(scenario.posts)
+        self._waiting = len(scenario.posts) + len(scenario.for_many)
 
     @property
     def are_answered(self) -> bool:
@@ -162,6 +182,8 @@ class People:
             world.after(at, lambda submission=submission: world.spawn(self._post(submission)))  # type: ignore[misc]
         for at, submission in self._scenario.cancellations:
             world.after(at, lambda submission=submission: self._cancel(submission))  # type: ignore[misc]
+        for at, item in self._scenario.for_many:
+            world.after(at, lambda item=item: world.spawn(self._post_to_many(item)))  # type: ignore[misc]
         for at, *wish in self._scenario.wishes:
             world.after(at, lambda wish=wish: world.spawn(self._change_mind(*wish)))  # type: ignore[misc]
         self._again(self._read_inboxes, 30)
@@ -176,11 +198,26 @@ class People:
         self._world.after(self._world.random.expovariate(1 / mean_seconds), come)
 
     async def _post(self, submission: Submission) -> None:
-        world = self._world
         key = notification_id(TENANT, submission.source, submission.key or "", submission.user_id)
+        accepted = await self._ask(submission, key, submission.key, submission.user_id)
+        self._world.history.answered[key] = accepted.status
+        self._answered()
+
+    async def _post_to_many(self, item: FanOut) -> None:
+        accepted = await self._ask(item, item.id, item.event.key, "everybody")
+        for row in rows_for(write_event(item.event), item.user_ids):
+            self._world.history.answered[row.id] = accepted.status
+        self._answered()
+
+    def _answered(self) -> None:
+        self._waiting -= 1
+        self._world.stirred()
+
+    async def _ask(self, submission: Submission | FanOut, key: UUID, *told: object) -> Accepted | FannedOut:
+        world = self._world
         while True:
-            answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-            world.tell("client", "posts", (key,), submission.key, submission.user_id)
+            answer: asyncio.Future[Accepted | FannedOut] = asyncio.get_running_loop().create_future()
+            world.tell("client", "posts", (key,), *told)
             world.one_of("ingest").accept(submission, answer)
             try:
                 async with asyncio.timeout(CLIENT_SECONDS):
@@ -189,9 +226,7 @@ class People:
             except TimeoutError:
                 world.tell("client", "was not answered, and asks again", (key,))
         world.tell("client", "is answered", (key,), accepted.status)
-        world.history.answered[accepted.id] = accepted.status
-        self._waiting -= 1
-        world.stirred()
+        return accepted
 
     async def _change_mind(self, user: str, category: str, channel: Channel, enabled: bool) -> None:
         await self._world.store.directory.put_preference(TENANT, user, category, channel, enabled=enabled)

@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from functions.compensate.main import FUNCTION as COMPENSATE
-from functions.ingest.accepting import Acceptance, Accepted
-from functions.ingest.requests import Submission
+from functions.ingest.accepting import Acceptance, Accepted, FannedOut
+from functions.ingest.requests import Item
 from functions.orchestrate.main import FUNCTION as ORCHESTRATE
 from functions.push_ws.main import FUNCTION as PUSH_WS
 from functions.sweep.main import FUNCTION as SWEEP
@@ -126,18 +126,18 @@ class Process:
             target = FrameTarget(self.frame)
             self.arrive(self.world.latency(), lambda: asyncio.create_task(target.deliver([body])))
 
-    def accept(self, submission: Submission, answer: asyncio.Future[Accepted]) -> None:
+    def accept(self, submission: Item, answer: asyncio.Future[Accepted | FannedOut]) -> None:
         """Take one submission, as the intake's address does."""
         self.arrive(self.world.latency(), lambda: asyncio.create_task(self._accept(submission, answer)))
 
-    async def _accept(self, submission: Submission, answer: asyncio.Future[Accepted]) -> None:
+    async def _accept(self, submission: Item, answer: asyncio.Future[Accepted | FannedOut]) -> None:
         if self.acceptance is None:
             return
         try:
             (result,) = await self.acceptance.accept([submission])
         except Exception:
             return  # 503: the client asks again
-        if isinstance(result, Accepted):
+        if isinstance(result, Accepted | FannedOut):
             self.world.after(self.world.latency(), lambda: answer_with(answer, result, None))
 
     def die(self, why: str, values: tuple[object, ...] = ()) -> None:

@@ -29,6 +29,7 @@ EFFECTS = (
     "breakers.read",
     "claims.claim",
     "claims.record",
+    "fan_outs.expand",
     "inbox.put",
     "intake.keep",
     "provider.send",

@@ -155,7 +155,12 @@ class Watch:
 
     def has_ended(self) -> bool:
         """Tell whether nothing is owed to anybody, and no success waits for the sweep to announce it."""
-        return not (self._open or self._unheard() or (self._world.weather.has_sweep and self._late_looks()))
+        return not (
+            self._open
+            or self._fan_out_looks()
+            or self._unheard()
+            or (self._world.weather.has_sweep and self._late_looks())
+        )
 
     def _unheard(self) -> bool:
         """Tell whether anything counts as sent that its provider has reported as undeliverable."""
@@ -169,8 +174,13 @@ class Watch:
     def next_look(self) -> float | None:
         """Say when the sweep must look at the earliest."""
         looks = [row.saga.next_look_at for row in self._world.memory.notifications.rows.values()]
-        first = min((look for look in [*looks, *self._late_looks()] if look is not None), default=None)
+        first = min(
+            (look for look in [*looks, *self._late_looks(), *self._fan_out_looks()] if look is not None), default=None
+        )
         return None if first is None else _seconds(self._world, first)
+
+    def _fan_out_looks(self) -> list[datetime]:
+        return [row.next_look_at for row in self._world.memory.fan_outs.rows.values() if row.next_look_at is not None]
 
     def _late_looks(self) -> list[datetime]:
         return [row.next_look_at for row in self._world.memory.attempts.rows.values() if row.next_look_at is not None]
@@ -190,6 +200,11 @@ class Watch:
         self._history.seen[f"published {kind}"] += 1
         if b"@" in message.body or b"About" in message.body:
             self._history.violate("Queues hold no personal data: a message carries an address or a text.")
+        if kind is EventType.FAN_OUT_REQUESTED:
+            row = self._world.memory.fan_outs.rows.get(UUID(data["fan_out_id"]))
+            if row is None or row.expanded < data["position"]:
+                self._history.violate(f"Commit comes before publish: {message.id} was published, and no row says so.")
+            return
         key = UUID(data["notification_id"])
         if not self._is_committed(kind, key, data):
             self._history.violate(
@@ -274,6 +289,8 @@ class Watch:
             told[f"postponed {values[0]} {PROVIDER}"] += 1
         elif what == "intake.keep":
             told["accepted"] += sum(1 for kept, _ in result if kept is Kept.NEW)
+        elif what == "fan_outs.expand":
+            told["accepted"] += result.new if result else 0
         elif what in ("sagas.commit", "unlocked.save"):
             for moved in result:
                 told[f"ended {moved.after}"] += 1

@@ -61,6 +61,7 @@ class World:
         self.history, self.metrics, self.settings = History(), Metrics(), SETTINGS
         self.memory = Memory(now=lambda: NOON + timedelta(seconds=self.loop.time()), random=self.random)
         self.store = MemoryStore(self.memory)
+        self.store.fan_outs.users_at_once = 2
         self.watch = Watch(self)
         self.memory.on_commit = self.watch.committed
         self.broker = ChaosBroker(self)

@@ -9,13 +9,12 @@ from uuid import UUID
 
 from shared.saga.owed import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS
 from shared.store.fan_outs import (
-    USERS_AT_ONCE,
     Expanded,
     FanOutOwed,
     FanOuts,
     MakeRows,
     NewFanOut,
-    conflicting,
+    count_of,
     document_of,
     owed_after,
     waiting,
@@ -40,19 +39,20 @@ class MemoryFanOuts(FanOuts):
         """Make the notifications of the next users, from a position on."""
         async with self._memory.transaction() as transaction:
             row = await transaction.run(lambda tx: tx.lock(tx.memory.fan_outs, key))
-            users = row.new.user_ids[position : position + USERS_AT_ONCE] if row else ()
+            users = row.new.user_ids[position : position + self.users_at_once] if row else ()
             if row is None or position > row.expanded or not users:
                 return None
             made = make_rows(row.new.event, users)
             kept = await transaction.run(lambda tx: keep(tx, made))
             if position == row.expanded:
-                row = _advanced(transaction, row, len(users), conflicting(kept))
+                row = _advanced(transaction, row, len(users), count_of(kept, Kept.CONFLICT))
                 transaction.put(self._memory.fan_outs, key, row)
         total = len(row.new.user_ids)
         return Expanded(
             tenant=row.new.tenant,
             traceparent=row.new.traceparent,
             ids=waiting(made, kept),
+            new=count_of(kept, Kept.NEW),
             next_position=owed_after(position, len(users), row.expanded, total),
         )
 
