@@ -43,7 +43,7 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
                         AND s.address = {address}) THEN 'the address is suppressed'
        END,
        EXTRACT(EPOCH FROM j.due_at - clock_timestamp())::float8, j.traceparent,
-       EXTRACT(EPOCH FROM clock_timestamp() - j.created_at)::float8,
+       EXTRACT(EPOCH FROM clock_timestamp() - GREATEST(j.created_at, j.send_at))::float8,
        EXTRACT(EPOCH FROM j.expires_at - clock_timestamp())::float8, j.collapse_key,
        CASE WHEN j.attempt > 1 OR j.takeovers > 0 OR j.abandoned_at IS NOT NULL THEN (
            SELECT EXTRACT(EPOCH FROM clock_timestamp() - LEAST(min(a.started_at), j.abandoned_at))::float8
@@ -63,7 +63,7 @@ _TAKE = f"""{_WANTED}, judged AS (
       AND n.status = 'queued' AND n.cancelled_by IS NULL AND n.expires_at > clock_timestamp()
     RETURNING d.notification_id, 'claimed' AS verdict, d.token AS handed, d.outcome, d.tenant, d.content, d.due_at,
               d.channel, d.attempt, d.epoch, d.takeovers, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
-              n.user_id, n.plan, n.traceparent, n.created_at, n.expires_at, n.collapse_key,
+              n.user_id, n.plan, n.traceparent, n.created_at, n.send_at, n.expires_at, n.collapse_key,
               NULL::timestamptz AS abandoned_at
 ){_ANSWER}"""  # noqa: S608 - constants of ours
 """Claims what nothing speaks against, which is nearly all. Whatever it leaves out, `JUDGE` explains."""
@@ -75,7 +75,7 @@ _JUDGE = f"""{_WANTED}, locked AS (
     FROM wanted w JOIN deliveries d ON d.notification_id = w.id AND d.channel = w.channel
     ORDER BY d.notification_id FOR UPDATE OF d
 ), verdicts AS (
-    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.plan, n.expires_at, n.collapse_key,
+    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.send_at, n.plan, n.expires_at, n.collapse_key,
         CASE
             WHEN l.epoch <> l.wanted_epoch OR l.attempt <> l.wanted_attempt THEN 'stale'
             WHEN l.status = 'sending' AND l.outcome IS NOT NULL THEN 'recorded'

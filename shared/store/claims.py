@@ -50,7 +50,7 @@ class Claim:
     withheld: str | None = None
     remaining_seconds: float = 0.0
     traceparent: str | None = None
-    accepted_seconds_ago: float = 0.0
+    accepted_seconds_ago: float = 0.0  # since it was due, where it was posted for later
     expires_in_seconds: float = 86_400.0
     collapse_key: str | None = None
     in_doubt_for_seconds: float | None = None

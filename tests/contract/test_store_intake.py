@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.saga import Plan, Routed
+from shared.saga import Looked, Plan, Routed
 from shared.statuses import Channel, PushService
+from shared.store.claims import Command
 from shared.store.intake import Kept
 from shared.store.recipients import Recipient
 from tests.contract.stage import ADDRESS, EMAIL, TENANT, USER, Stage, order
@@ -152,3 +153,14 @@ async def test_the_expiry_of_the_workflow_is_kept_with_the_route(stage: Stage) -
 
     saga = await stage.saga(key)
     assert saga.expires_at - saga.created_at == timedelta(seconds=600)
+
+
+async def test_the_age_of_what_was_posted_for_later_counts_from_when_it_was_due(stage: Stage) -> None:
+    key = await stage.keep(send_at=datetime.now(UTC) + timedelta(hours=1))
+    await stage.turn_clock(3_605)
+    await stage.fold(key, Looked())
+    await stage.fold(key, Routed(plan=Plan(), wanted=(EMAIL,)))
+
+    claim = await stage.claim(Command(key, 1, 0))
+
+    assert 4 < claim.accepted_seconds_ago < 60

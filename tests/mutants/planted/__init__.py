@@ -14,6 +14,7 @@ from tests.mutants.planted import (
     providers,
     sagas,
     status,
+    posting,
     steps,
     store,
     strategies,
@@ -33,4 +34,5 @@ PLANTED: tuple[Mutant, ...] = (
     *compensation.PLANTED,
     *status.PLANTED,
     *keys.PLANTED,
+    *posting.PLANTED,
 )
