@@ -51,7 +51,7 @@ class Resources:
 
     async def on_loss(self) -> None:
         """Publish again soon what is owed: the broker has lost what it held."""
-        count = await self.store.sagas.hasten()
+        count = await self.store.sagas.hasten() + await self.store.fan_outs.hasten()
         if count:
             log.warning("the broker lost what it held; what is owed is published again", extra={"count": count})
 

@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from functions.ingest.fields import EventType, Expiry, Key, SendAt, Source, Text, Timestamp, UserId
@@ -102,7 +111,7 @@ class Addressed(Wished):
     """
 
     type: Channel
-    recipient: Annotated[str | int, Field(repr=False)]
+    recipient: Annotated[Any, WithJsonSchema({"type": ["string", "integer"]}), Field(repr=False)]
     subject: Annotated[str, StringConstraints(strict=True, max_length=MAX_SUBJECT)] | None = Field(None, repr=False)
     message: Text = Field(repr=False)
     provider: PushService | None = None

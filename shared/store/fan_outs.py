@@ -86,6 +86,13 @@ FROM (SELECT id FROM fan_outs WHERE next_look_at <= clock_timestamp() ORDER BY n
       FOR UPDATE SKIP LOCKED) d
 WHERE f.id = d.id RETURNING f.id, f.tenant, f.traceparent, f.expanded
 """  # noqa: S608 - constants of ours
+_HASTEN = """
+UPDATE fan_outs SET looks = 0, next_look_at = clock_timestamp() + random() * interval '10 seconds'
+WHERE id IN (
+    SELECT id FROM fan_outs WHERE next_look_at > clock_timestamp() + interval '10 seconds'
+    ORDER BY id FOR UPDATE SKIP LOCKED  -- whoever holds a row publishes what it is owed
+)
+"""
 _SHOW = """
 SELECT event_type, total, expanded, conflicting, created_at, completed_at FROM fan_outs WHERE tenant = %b AND id = %b
 """
@@ -140,6 +147,10 @@ class FanOuts:
         """List those that nobody goes on with, oldest first; each is due again later."""
         rows = await self._database.fetch(_DUE, (limit,))
         return [FanOutOwed(id=row[0], tenant=row[1], traceparent=row[2], position=row[3]) for row in rows]
+
+    async def hasten(self) -> int:
+        """Let the sweep look soon at all that are not expanded: the broker has lost what it held."""
+        return await self._database.run(_HASTEN)
 
     async def document(self, tenant: str, key: UUID) -> dict[str, Any] | None:
         """Show how far one is; None when the tenant has none of that id."""

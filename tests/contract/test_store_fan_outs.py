@@ -154,6 +154,16 @@ async def test_what_nobody_goes_on_with_is_due_ever_more_rarely_until_it_is_expa
     assert [(one.id, one.tenant, one.position) for one in [*first, *second]] == [(KEY, TENANT, 0)] * 2
 
 
+async def test_when_the_broker_has_lost_what_it_held_it_is_due_within_ten_seconds(stage: Stage) -> None:
+    await stage.store.fan_outs.keep(sale("1", "2"))
+
+    hastened = [await stage.store.fan_outs.hasten() for _ in range(2)]
+    await stage.turn_clock(11)
+
+    assert hastened == [1, 0]
+    assert [one.id for one in await stage.store.fan_outs.due(10)] == [KEY]
+
+
 async def test_the_users_of_an_event_are_part_of_what_waits(stage: Stage) -> None:
     await stage.store.fan_outs.keep(sale("1", "2", "3"))
     before = await stage.store.gauges.count_backlog(100)

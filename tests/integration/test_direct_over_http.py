@@ -209,7 +209,7 @@ async def test_a_wrong_request_to_an_address_is_refused_by_name(
 ) -> None:
     answer = await post(ingest, DIRECT, {**to("email", "someone@example.test"), **changed})
 
-    assert (answer.status, answer.document["field"].partition(".")[0]) == (422, field)
+    assert (answer.status, answer.document["field"]) == (422, field)
     assert "example.test" not in answer.body.decode()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ import pytest
 from functions.ingest.direct import EVENT_TYPE, read_addressed, read_send
 from functions.ingest.documents import MAX_USERS
 from functions.ingest.fields import MAX_DAYS_AHEAD
+from functions.ingest.posting_operations import POSTING
 from functions.ingest.requests import is_of_many, read
 from shared.errors import Refused
 from shared.folding import as_wished
 from shared.headers import lowered
+from shared.operations import JSON, Operation
 from shared.saga import OnAmbiguous, Plan, Routed
 from shared.statuses import Channel, PushService
 from shared.submissions import FanOut, Submission
@@ -206,3 +210,27 @@ def test_a_wish_goes_before_the_workflow_and_leaves_the_rest_to_it(
 
     assert routed.wanted == wanted
     assert (routed.plan.template, routed.plan.on_ambiguous, routed.plan.category) == (template, on_ambiguous, "news")
+
+
+def test_the_examples_of_the_page_about_sending_are_taken() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", Path("docs/sending.md").read_text(), re.DOTALL)
+
+    for block in blocks:
+        document = json.loads(block)
+        read_it = read_addressed if "type" in document else read_send if "channel" in document else None
+        item = read_it(block.encode(), lowered({}), "acme") if read_it else posted(document)
+        assert isinstance(item, Submission | FanOut)
+
+    assert len(blocks) == 4
+
+
+@pytest.mark.parametrize("operation", POSTING, ids=[operation.name for operation in POSTING])
+def test_what_an_operation_takes_and_gives_can_be_described_and_its_example_is_taken(operation: Operation) -> None:
+    models = [*operation.takes.values(), *[answer.model for answer in operation.gives.values()]]
+
+    schemas = [model.model_json_schema() for model in models if model is not None]
+
+    assert schemas
+    taken = operation.takes.get(JSON)
+    if taken is not None:
+        taken.model_validate(operation.example)

@@ -60,6 +60,10 @@ class MemoryFanOuts(FanOuts):
         """List those that nobody goes on with, oldest first; each is due again later."""
         return await self._memory.run(lambda tx: _due(tx, limit))
 
+    async def hasten(self) -> int:
+        """Let the sweep look soon at all that are not expanded: the broker has lost what it held."""
+        return await self._memory.run(_hasten)
+
     async def document(self, tenant: str, key: UUID) -> dict[str, Any] | None:
         """Show how far one is."""
         row = self._memory.fan_outs.rows.get(key)
@@ -101,6 +105,19 @@ def _advanced(tx: Transaction, row: FanOutRow, count: int, conflicts: int) -> Fa
         next_look_at=None if is_done else now + timedelta(seconds=FIRST_LOOK_SECONDS),
         completed_at=now if is_done else None,
     )
+
+
+def _hasten(tx: Transaction) -> int:
+    table, now = tx.memory.fan_outs, tx.memory.now()
+    soon = now + timedelta(seconds=10)
+    found = [key for key, row in sorted(tx.all(table).items()) if row.next_look_at and row.next_look_at > soon]
+    free = [key for key in found if not tx.is_locked(table, key)]
+    for key in free:
+        row = tx.lock(table, key)
+        assert row is not None
+        look = now + timedelta(seconds=10 * tx.memory.random.random())
+        tx.put(table, key, replace(row, looks=0, next_look_at=look))
+    return len(free)
 
 
 def _due(tx: Transaction, limit: int) -> list[FanOutOwed]:
