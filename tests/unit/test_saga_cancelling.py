@@ -9,6 +9,7 @@ import pytest
 
 from shared.saga import Cancelled, Compensated, CompensationOwed, Looked, Receipt, Strategy, What, Why, next_look, owed
 from shared.saga.cancelling import PATIENCE_WITH_A_LEASE
+from shared.saga.moves import give_way
 from shared.statuses import DeliveryStatus, NotificationStatus, OutcomeKind
 from tests.unit.sagas import EMAIL, LEASE, NOON, SMS, WEBSOCKET, Story, is_final, pending
 
@@ -233,6 +234,16 @@ def test_a_receipt_of_what_is_cancelled_is_told_and_taken_back_only_if_nobody_kn
     story.hears(Receipt.READ)
 
     assert (story.status, story.standing(), story.told) == (N.CANCELLED, D.READ, [What.READ])
+
+
+def test_whatever_lets_it_give_way_no_other_channel_is_asked() -> None:
+    story = queued()
+    failed = story.delivery().but(status=D.FAILED)
+    called_back = story.saga.with_delivery(failed).but(cancelled_by="the caller")
+
+    decision = give_way(called_back, "it failed", ())
+
+    assert (decision.saga.status, decision.saga.delivery(SMS)) == (N.CANCELLED, None)
 
 
 def test_what_was_given_back_after_the_cancellation_ends_at_the_next_look() -> None:

@@ -49,7 +49,7 @@ PLANTED = (
         file="shared/saga/moves.py",
         text="    if saga.cancelled_by is not None:\n        return call_back(saga, entries)\n    rest = unused(saga)",
         instead="    rest = unused(saga)",
-        looks_at=("tests/unit/test_saga_properties.py",),
+        looks_at=(SAGA,),
     ),
     Mutant(
         name="cancelled-in-the-middle-of-a-call",
