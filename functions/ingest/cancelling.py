@@ -34,7 +34,8 @@ async def cancel(resources: Resources, tenant: str, key: UUID, by: str) -> Saga 
     tell_ends(resources.metrics, [change])
     outgoing = messages(SOURCE, change.after, owed_after(change, sagas), sagas.now)
     if outgoing:
-        await resources.broker.publish(outgoing)
+        refused = [answer for answer in await resources.broker.publish(outgoing) if answer is not None]
+        resources.metrics.publish_refused.labels(SOURCE).inc(len(refused))
     return change.after
 
 
