@@ -8,14 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from functions.directory.devices import device_handlers
-from functions.directory.documents import UserDocument
-from functions.directory.operations import GET_USER, GET_WORKFLOW, PUT_USER, PUT_WORKFLOW
-from functions.directory.reading import USER_ID, read_document, read_path
+from functions.directory.operations import GET_WORKFLOW, PUT_WORKFLOW
+from functions.directory.reading import read_document, read_path
+from functions.directory.users import user_handlers
 from shared.access import Caller
-from shared.errors import Refused
 from shared.runtime import Resources
 from shared.step import ApiWork, routes
-from shared.store.directory import User
 from shared.workflows import Workflow
 
 _EVENT_TYPE = re.compile(r"\*|[A-Za-z0-9._:/-]{1,128}")
@@ -26,36 +24,9 @@ class DirectoryApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._directory = resources.store.directory
-        own = {
-            PUT_USER: self.put_user,
-            GET_USER: self.get_user,
-            PUT_WORKFLOW: self.put_workflow,
-            GET_WORKFLOW: self.get_workflow,
-        }
-        super().__init__(routes(resources.gate, {**own, **device_handlers(resources)}))
-
-    async def put_user(self, request: Request, caller: Caller) -> Response:
-        """Create or replace a user."""
-        key = read_path(request, "id", USER_ID)
-        document = await read_document(request, UserDocument)
-        await self._directory.put_users(caller.tenant, [User(id=key, **document.model_dump())])
-        return JSONResponse({"id": key, **document.model_dump()})
-
-    async def get_user(self, request: Request, caller: Caller) -> Response:
-        """Show a user."""
-        user = await self._directory.user(caller.tenant, read_path(request, "id", USER_ID))
-        if user is None:
-            raise Refused(404, "Not found", "There is no user with this id.")
-        return JSONResponse(
-            {
-                "id": user.id,
-                "name": user.name,
-                "email": user.email,
-                "phone": user.phone,
-                "telegram": user.telegram,
-                "locale": user.locale,
-            }
-        )
+        people = {**user_handlers(resources), **device_handlers(resources)}
+        rules = {PUT_WORKFLOW: self.put_workflow, GET_WORKFLOW: self.get_workflow}
+        super().__init__(routes(resources.gate, {**people, **rules}))
 
     async def put_workflow(self, request: Request, caller: Caller) -> Response:
         """Create or replace the workflow of an event type; `*` is the default of the tenant."""

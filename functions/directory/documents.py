@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.addresses import Chat, Email, Phone
+from shared.contact_policy import TimeZone
 from shared.statuses import PushService
+
+MAX_BULK = 1_000
+
+
+def _as_text(value: object) -> object:
+    """Let an id be an integer: 1 is "1", here as in events."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
 
 Name = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+UserId = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"), BeforeValidator(_as_text)
+]
 Platform = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]{0,32}$")]
 
 
@@ -22,8 +35,74 @@ class UserDocument(BaseModel):
     name: Name = ""
     email: Email | None = Field(default=None, repr=False)
     phone: Phone | None = Field(default=None, repr=False)
+    whatsapp: Phone | None = Field(
+        default=None, repr=False, description="Where it is not the phone number that the person has for everything."
+    )
     telegram: Chat | None = Field(default=None, repr=False)
     locale: Locale = "en"
+    time_zone: TimeZone | None = Field(default=None, description="An IANA name; without one, the tenant's.")
+
+
+class NewUserDocument(UserDocument):
+    """A user as posted, with an id of the client's own, or without one."""
+
+    id: UserId | None = None
+
+
+class BulkDocument(BaseModel):
+    """Up to a thousand users. Each is checked alone, so that one that is wrong does not harm the others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    users: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_BULK)]
+
+
+class UserPatch(BaseModel):
+    """What is to change of a user (RFC 7396): what is left out stays, null takes away."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name | None = None
+    email: Email | None = Field(default=None, repr=False)
+    phone: Phone | None = Field(default=None, repr=False)
+    whatsapp: Phone | None = Field(default=None, repr=False)
+    telegram: Chat | None = Field(default=None, repr=False)
+    locale: Locale | None = None
+    time_zone: TimeZone | None = None
+
+
+class UserAnswer(UserDocument):
+    """A user."""
+
+    id: str
+
+
+class UsersAnswer(BaseModel):
+    """A page of users, in the order of their ids; `next_cursor` is null on the last one."""
+
+    users: list[UserAnswer]
+    next_cursor: str | None
+
+
+class BulkStatus(StrEnum):
+    """What came of one user of a set."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+
+
+class BulkResult(BaseModel):
+    """What came of one user of a set: its status, or the problem document that says what is wrong with it."""
+
+    id: str | None = None
+    status: BulkStatus | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BulkAnswer(BaseModel):
+    """What came of each user of a set, in the order in which they were posted."""
+
+    results: list[BulkResult]
 
 
 class DeviceDocument(BaseModel):

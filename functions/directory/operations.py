@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from functions.directory.documents import DeviceDocument, UserDocument
+from functions.directory.documents import (
+    BulkAnswer,
+    BulkDocument,
+    DeviceDocument,
+    NewUserDocument,
+    UserAnswer,
+    UserDocument,
+    UserPatch,
+    UsersAnswer,
+)
 from shared.access import Access
 from shared.operations import JSON, Answer, Operation, Parameter
 from shared.statuses import PushService
@@ -19,8 +28,58 @@ PUT_USER = Operation(
     summary="Create or replace a user.",
     tag="users",
     takes={JSON: UserDocument},
-    gives={200: Answer(about="The user.")},
+    gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({400, 422}),
+)
+CREATE_USER = Operation(
+    name="create_user",
+    method="POST",
+    path="/users",
+    access=Access.MANAGE,
+    summary="Create a user; without an id one is made.",
+    tag="users",
+    takes={JSON: NewUserDocument},
+    gives={201: Answer(about="The user.", model=UserAnswer)},
+    refuses=frozenset({400, 409, 422}),
+    example={"name": "Ada", "email": "ada@example.com", "time_zone": "Europe/Berlin"},
+)
+PUT_USERS = Operation(
+    name="put_users",
+    method="POST",
+    path="/users/bulk",
+    access=Access.MANAGE,
+    summary="Create or replace up to a thousand users; each has its own answer.",
+    tag="users",
+    takes={JSON: BulkDocument},
+    gives={200: Answer(about="What came of each, in order.", model=BulkAnswer)},
+    refuses=frozenset({400, 422}),
+    example={"users": [{"id": 7, "name": "Ada", "email": "ada@example.com"}]},
+)
+PATCH_USER = Operation(
+    name="patch_user",
+    method="PATCH",
+    path="/users/{id}",
+    access=Access.MANAGE,
+    summary="Change what is named of a user (RFC 7396); null takes away.",
+    tag="users",
+    takes={JSON: UserPatch},
+    gives={200: Answer(about="The user.", model=UserAnswer)},
+    refuses=frozenset({400, 404, 422}),
+)
+LIST_USERS = Operation(
+    name="list_users",
+    method="GET",
+    path="/users",
+    access=Access.READ,
+    summary="List users in the order of their ids, a hundred at a time.",
+    tag="users",
+    parameters=(
+        Parameter(name="email", about="Those with this address.", schema={"type": "string"}),
+        Parameter(name="phone", about="Those with this number.", schema={"type": "string"}),
+        Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),
+    ),
+    gives={200: Answer(about="A page.", model=UsersAnswer)},
+    refuses=frozenset({422}),
 )
 GET_USER = Operation(
     name="get_user",
@@ -29,7 +88,7 @@ GET_USER = Operation(
     access=Access.PERSON,
     summary="Show a user.",
     tag="users",
-    gives={200: Answer(about="The user.")},
+    gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({404, 422}),
 )
 LIST_DEVICES = Operation(
@@ -92,4 +151,8 @@ GET_WORKFLOW = Operation(
     gives={200: Answer(about="The workflow.")},
     refuses=frozenset({422}),
 )
-OPERATIONS = (PUT_USER, GET_USER, LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE, PUT_WORKFLOW, GET_WORKFLOW)
+OPERATIONS = (
+    *(CREATE_USER, LIST_USERS, PUT_USERS, PUT_USER, PATCH_USER, GET_USER),
+    *(LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE),
+    *(PUT_WORKFLOW, GET_WORKFLOW),
+)

@@ -16,7 +16,7 @@ LEASE_SECONDS = 60
 ADDRESS = {
     Channel.EMAIL: "u.email",
     Channel.SMS: "u.phone",
-    Channel.WHATSAPP: "u.phone",
+    Channel.WHATSAPP: "COALESCE(u.whatsapp, u.phone)",
     Channel.TELEGRAM: "u.telegram",
     Channel.WEBSOCKET: "u.id",
     Channel.PUSH: devices.ADDRESS,

@@ -21,18 +21,24 @@ class User:
     name: str = field(default="", repr=False)
     email: str | None = field(default=None, repr=False)
     phone: str | None = field(default=None, repr=False)
+    whatsapp: str | None = field(default=None, repr=False)
     telegram: str | None = field(default=None, repr=False)
     locale: str = "en"
+    time_zone: str | None = None
 
 
-_PUT_USERS = """
-INSERT INTO users (tenant, id, name, email, phone, telegram, locale)
-SELECT %b, * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+USER_FIELDS = ("id", "name", "email", "phone", "whatsapp", "telegram", "locale", "time_zone")
+USER_COLUMNS = ", ".join(USER_FIELDS)
+
+PUT_USERS = f"""
+INSERT INTO users (tenant, {USER_COLUMNS})
+SELECT %b, * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
 ON CONFLICT (tenant, id) DO UPDATE
-SET name = EXCLUDED.name, email = EXCLUDED.email, phone = EXCLUDED.phone, telegram = EXCLUDED.telegram,
-    locale = EXCLUDED.locale, updated_at = clock_timestamp()
-"""
-_GET_USER = "SELECT id, name, email, phone, telegram, locale FROM users WHERE tenant = %s AND id = %s"
+SET name = EXCLUDED.name, email = EXCLUDED.email, phone = EXCLUDED.phone, whatsapp = EXCLUDED.whatsapp,
+    telegram = EXCLUDED.telegram, locale = EXCLUDED.locale, time_zone = EXCLUDED.time_zone,
+    updated_at = clock_timestamp()
+"""  # noqa: S608 - names of columns, all ours
+_GET_USER = f"SELECT {USER_COLUMNS} FROM users WHERE tenant = %s AND id = %s"  # noqa: S608
 _GET_WORKFLOW = """
 SELECT definition FROM workflows WHERE tenant = %s AND event_type IN (%s, '*') ORDER BY event_type = '*' LIMIT 1
 """
@@ -54,16 +60,7 @@ class Directory:
 
     async def put_users(self, tenant: str, users: Sequence[User]) -> None:
         """Insert or replace a set of users."""
-        rows = sorted(users, key=lambda user: user.id)
-        columns = [
-            Texts([user.id for user in rows]),
-            Texts([user.name for user in rows]),
-            Texts([user.email for user in rows]),
-            Texts([user.phone for user in rows]),
-            Texts([user.telegram for user in rows]),
-            Texts([user.locale for user in rows]),
-        ]
-        await self._database.run(_PUT_USERS, [tenant, *columns])
+        await self._database.run(PUT_USERS, [tenant, *user_columns(users)])
 
     async def put_workflow(self, tenant: str, event_type: str, definition: Mapping[str, Any]) -> None:
         """Insert or replace the workflow of an event type; `*` is the tenant's default."""
@@ -78,10 +75,7 @@ class Directory:
     async def user(self, tenant: str, key: str) -> User | None:
         """Read one user."""
         rows = await self._database.fetch(_GET_USER, (tenant, key))
-        if not rows:
-            return None
-        found = dict(zip(("id", "name", "email", "phone", "telegram", "locale"), rows[0], strict=True))
-        return User(**found)
+        return user_of(rows[0]) if rows else None
 
     async def workflow(self, tenant: str, event_type: str) -> dict[str, Any]:
         """Read the definition that an event type follows: its own, else the tenant's default, else nothing."""
@@ -91,3 +85,14 @@ class Directory:
     async def has_users(self, tenant: str) -> bool:
         """Tell whether a tenant has any user."""
         return bool(await self._database.fetch("SELECT 1 FROM users WHERE tenant = %s LIMIT 1", (tenant,)))
+
+
+def user_columns(users: Sequence[User]) -> list[Texts]:
+    """Turn users into columns, in the order of their ids: two sets that meet never deadlock."""
+    rows = sorted(users, key=lambda user: user.id)
+    return [Texts([getattr(user, name) for user in rows]) for name in USER_FIELDS]
+
+
+def user_of(row: Sequence[Any]) -> User:
+    """Read a user's row, in the order of `USER_FIELDS`."""
+    return User(**dict(zip(USER_FIELDS, row, strict=True)))

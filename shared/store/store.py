@@ -19,6 +19,7 @@ from shared.store.sagas import Sagas
 from shared.store.secrets import Secrets
 from shared.store.suppressions import Suppressions
 from shared.store.unlocked import UnlockedSagas
+from shared.store.users import Users
 from shared.store.views import Views
 
 
@@ -43,6 +44,7 @@ class Store:
         self.receipts = Receipts(self.database)
         self.suppressions = Suppressions(self.database)
         self.unlocked = UnlockedSagas(self.database)
+        self.users = Users(self.database)
         self.views = Views(self.database)
 
     async def open(self, *, patience_seconds: float = 60) -> None:

@@ -25,7 +25,7 @@ def address_of(tx: Transaction, tenant: str, user: User | None, channel: Channel
     places = {
         Channel.EMAIL: user.email,
         Channel.SMS: user.phone,
-        Channel.WHATSAPP: user.phone,
+        Channel.WHATSAPP: user.whatsapp or user.phone,
         Channel.TELEGRAM: user.telegram,
         Channel.WEBSOCKET: user.id,
     }
