@@ -40,6 +40,7 @@ def route(known: Facts, served: frozenset[Channel]) -> Routed:
         preferred=known.preferred,
         expires_after_seconds=workflow.expires_after_seconds,
         has_own_expiry=known.has_own_expiry,
+        left_alone=known.left_alone,
     )
     return routed if known.wishes is NO_WISHES else as_wished(routed, known.wishes)
 

@@ -15,6 +15,7 @@ from shared.saga.cancelling import look_at_cancelled, on_cancelled
 from shared.saga.moves import expire, give_up_waiting, give_way, queue, start_over, waits_for_a_word
 from shared.saga.occurrences import (
     BY_WISH,
+    QUIET_HOURS,
     AttemptRecorded,
     Cancelled,
     Compensated,
@@ -56,9 +57,18 @@ def _on_routed(saga: Saga, facts: Routed, now: datetime) -> Decision:
     entries = []
     for channel in steps if saga.plan.strategy is Strategy.ALL else steps[:1]:
         why = _why(saga.plan.strategy, facts, channel)
-        saga = queue(saga, channel, why)
+        due_at = facts.left_alone.get(channel)
+        saga = queue(saga, channel, why, due_at)
         entries.append(Entry(what=What.ROUTED, channel=channel, why=why, detail={"passed": passed} if passed else {}))
+        if due_at is not None:
+            entries.append(_deferred(channel, due_at))
     return Decision(saga=saga, entries=tuple(entries))
+
+
+def _deferred(channel: Channel, due_at: datetime) -> Entry:
+    """Tell that a person is left alone, and until when."""
+    detail = {"attempt": 1, "due_at": due_at.isoformat(timespec="milliseconds")}
+    return Entry(what=What.DEFERRED, channel=channel, why=QUIET_HOURS, detail=detail)
 
 
 def _expiry(saga: Saga, facts: Routed) -> datetime:

@@ -16,9 +16,10 @@ WAITING = frozenset({D.QUEUED, D.RETRYING, D.DEFERRED})
 """A delivery here is asked for, and in nobody's hands."""
 
 
-def queue(saga: Saga, channel: Channel, why: str) -> Saga:
-    """Ask for the first attempt on a channel."""
-    delivery = Delivery(channel=channel, status=D.QUEUED, position=len(saga.current()), epoch=saga.epoch, reason=why)
+def queue(saga: Saga, channel: Channel, why: str, due_at: datetime | None = None) -> Saga:
+    """Ask for the first attempt on a channel, now or later."""
+    place = len(saga.current())
+    delivery = Delivery(channel=channel, status=D.QUEUED, position=place, epoch=saga.epoch, reason=why, due_at=due_at)
     return saga.to(N.QUEUED, why, deliveries=saga.deliveries_with(delivery))
 
 

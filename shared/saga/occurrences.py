@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,6 +23,9 @@ class Why(StrEnum):
     SUPERSEDED = "a newer notification has taken its place"
 
 
+QUIET_HOURS = "quiet hours: it waits for their end"
+"""Why a delivery is deferred, as the person reads it in the timeline. The claims say it in SQL."""
+
 BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
 """The person's own doing: a notification that meets nothing else is skipped, not failed."""
 
@@ -31,7 +35,8 @@ class Routed:
     """The facts for choosing the channels: every channel of the workflow in order, with why it cannot be used.
 
     `expires_after_seconds` is the workflow's word, `has_own_expiry` says that the event has one, too. `only` is the
-    channel that the request names; no other is wanted then.
+    channel that the request names; no other is wanted then. `left_alone` says on which channels nothing may be sent
+    now, and until when.
     """
 
     plan: Plan
@@ -41,6 +46,7 @@ class Routed:
     only: Channel | None = None
     expires_after_seconds: float | None = None
     has_own_expiry: bool = False
+    left_alone: Mapping[Channel, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Sets are sorted by id before they come here: two sets that meet wait for each ot
 
 from __future__ import annotations
 
-from shared.saga.occurrences import Why
+from shared.saga.occurrences import QUIET_HOURS, Why
 from shared.saga.owed import FIRST_LOOK_SECONDS
 from shared.saga.state import MAX_TAKEOVERS
 from shared.statuses import Channel
@@ -33,16 +33,20 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
        CASE
            WHEN u.id IS NULL THEN 'nobody knows this user'
            WHEN {address} IS NULL THEN 'the user has no address for this channel'
-           WHEN EXISTS (SELECT FROM preferences p WHERE p.tenant = j.tenant AND p.user_id = j.user_id
-                        AND p.category IN (COALESCE(j.plan->>'category', 'general'), '*') AND p.channel = j.channel
-                        AND NOT p.enabled) THEN 'the user does not want this category here'
+           WHEN NOT COALESCE(
+               CASE WHEN j.policy->'critical' ? j.category THEN true END,
+               (SELECT p.enabled FROM preferences p WHERE p.tenant = j.tenant AND p.user_id = j.user_id
+                AND p.category IN (j.category, '*') AND p.channel = j.channel ORDER BY p.category = '*' LIMIT 1),
+               (j.policy #>> ARRAY['defaults', j.category, j.channel])::bool,
+               (j.policy #>> ARRAY['defaults', '*', j.channel])::bool,
+               true) THEN 'the user does not want this category here'
            WHEN j.collapse_key IS NOT NULL AND EXISTS (
                SELECT FROM notifications m WHERE m.tenant = j.tenant AND m.user_id = j.user_id
                AND m.collapse_key = j.collapse_key AND m.created_at > j.created_at) THEN '{superseded}'
            WHEN EXISTS (SELECT FROM suppressions s WHERE s.tenant = j.tenant AND s.channel = j.channel
                         AND s.address = {address}) THEN 'the address is suppressed'
        END,
-       EXTRACT(EPOCH FROM j.due_at - clock_timestamp())::float8, j.traceparent,
+       EXTRACT(EPOCH FROM COALESCE(j.until, j.due_at) - clock_timestamp())::float8, j.traceparent,
        EXTRACT(EPOCH FROM clock_timestamp() - GREATEST(j.created_at, j.send_at))::float8,
        EXTRACT(EPOCH FROM j.expires_at - clock_timestamp())::float8, j.collapse_key,
        CASE WHEN j.attempt > 1 OR j.takeovers > 0 OR j.abandoned_at IS NOT NULL THEN (
@@ -51,20 +55,25 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
            WHERE a.notification_id = j.notification_id AND a.channel = j.channel AND a.epoch = j.epoch
              AND a.outcome = 'ambiguous') END,
        j.wanted_attempt, j.wanted_epoch
-FROM judged j LEFT JOIN users u ON u.tenant = j.tenant AND u.id = j.user_id
+FROM judged j, LATERAL (SELECT (j.person).*) u
 """
+_CATEGORY = "COALESCE(n.plan->>'category', 'general')"
+_UNTIL = f"left_alone_until(c.definition, u.quiet_hours, u.time_zone, {_CATEGORY}, w.channel, clock_timestamp())"
 _TAKE = f"""{_WANTED}, judged AS (
     UPDATE deliveries d
     SET status = 'sending', outcome = NULL, token = w.token, tries = d.tries + 1, claimed_at = clock_timestamp(),
         lease_until = clock_timestamp() + interval '{LEASE_SECONDS} seconds', updated_at = clock_timestamp()
     FROM wanted w JOIN notifications n ON n.id = w.id
+    LEFT JOIN users u ON u.tenant = n.tenant AND u.id = n.user_id
+    LEFT JOIN contact_policies c ON c.tenant = n.tenant
     WHERE d.notification_id = w.id AND d.channel = w.channel AND d.epoch = w.epoch AND d.attempt = w.attempt
       AND d.status IN ('queued', 'retrying', 'deferred') AND (d.due_at IS NULL OR d.due_at <= clock_timestamp())
       AND n.status = 'queued' AND n.cancelled_by IS NULL AND n.expires_at > clock_timestamp()
+      AND (c.tenant IS NULL AND u.quiet_hours IS NULL OR {_UNTIL} IS NULL)
     RETURNING d.notification_id, 'claimed' AS verdict, d.token AS handed, d.outcome, d.tenant, d.content, d.due_at,
               d.channel, d.attempt, d.epoch, d.takeovers, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
-              n.user_id, n.plan, n.traceparent, n.created_at, n.send_at, n.expires_at, n.collapse_key,
-              NULL::timestamptz AS abandoned_at
+              n.user_id, {_CATEGORY} AS category, n.traceparent, n.created_at, n.send_at, n.expires_at, n.collapse_key,
+              NULL::timestamptz AS abandoned_at, NULL::timestamptz AS until, u AS person, c.definition AS policy
 ){_ANSWER}"""  # noqa: S608 - constants of ours
 """Claims what nothing speaks against, which is nearly all. Whatever it leaves out, `JUDGE` explains."""
 
@@ -75,7 +84,8 @@ _JUDGE = f"""{_WANTED}, locked AS (
     FROM wanted w JOIN deliveries d ON d.notification_id = w.id AND d.channel = w.channel
     ORDER BY d.notification_id FOR UPDATE OF d
 ), verdicts AS (
-    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.send_at, n.plan, n.expires_at, n.collapse_key,
+    SELECT l.*, n.user_id, n.traceparent, n.created_at, n.send_at, {_CATEGORY} AS category, n.expires_at,
+        n.collapse_key, u AS person, c.definition AS policy, q.until,
         CASE
             WHEN l.epoch <> l.wanted_epoch OR l.attempt <> l.wanted_attempt THEN 'stale'
             WHEN l.status = 'sending' AND l.outcome IS NOT NULL THEN 'recorded'
@@ -85,18 +95,23 @@ _JUDGE = f"""{_WANTED}, locked AS (
                 l.takeovers + 1 >= {MAX_TAKEOVERS} OR l.tries >= COALESCE((n.plan->>'max_tries')::int, 4)
                 OR n.plan->>'on_ambiguous' = 'hold' OR n.cancelled_by IS NOT NULL
                 OR n.expires_at <= clock_timestamp()) THEN 'lost'
+            WHEN l.status = 'sending' AND q.until IS NOT NULL THEN 'shelved'
             WHEN l.status = 'sending' THEN 'takeover'
             WHEN n.expires_at <= clock_timestamp() OR n.cancelled_by IS NOT NULL THEN 'expired'
             WHEN l.due_at > clock_timestamp() THEN 'early'
+            WHEN q.until IS NOT NULL THEN 'quiet'
             ELSE 'claimed'
         END AS verdict
     FROM locked l JOIN notifications n ON n.id = l.notification_id
+    LEFT JOIN users u ON u.tenant = n.tenant AND u.id = n.user_id
+    LEFT JOIN contact_policies c ON c.tenant = n.tenant
+    CROSS JOIN LATERAL (SELECT {_UNTIL.replace("w.", "l.")} AS until OFFSET 0) q
 ), abandoned AS (
     INSERT INTO attempts (notification_id, token, tenant, channel, epoch, attempt, outcome, ambiguous, code, reason,
                           started_at)
     SELECT notification_id, held, tenant, channel, epoch, attempt, 'ambiguous', true, 'lease expired',
            'whoever held the claim did not come back in time', claimed_at
-    FROM verdicts WHERE verdict IN ('takeover', 'lost') AND held IS NOT NULL
+    FROM verdicts WHERE verdict IN ('takeover', 'lost', 'shelved') AND held IS NOT NULL
     ON CONFLICT (notification_id, token) DO NOTHING
 ), updated AS (
     UPDATE deliveries d
@@ -110,8 +125,24 @@ _JUDGE = f"""{_WANTED}, locked AS (
     FROM verdicts j
     WHERE j.verdict IN ('claimed', 'takeover', 'lost')
       AND d.notification_id = j.notification_id AND d.channel = j.channel
+), shelved AS (
+    UPDATE deliveries d
+    SET status = 'deferred', due_at = j.until, reason = '{QUIET_HOURS}', token = NULL, lease_until = NULL,
+        takeovers = d.takeovers + (j.verdict = 'shelved')::int, updated_at = clock_timestamp()
+    FROM verdicts j
+    WHERE j.verdict IN ('quiet', 'shelved') AND d.notification_id = j.notification_id AND d.channel = j.channel
+), told AS (
+    INSERT INTO timeline (notification_id, entries)
+    SELECT notification_id, jsonb_build_array(jsonb_build_object(
+        'what', 'deferred', 'why', '{QUIET_HOURS}', 'channel', channel,
+        'detail', jsonb_build_object('attempt', attempt, 'due_at', until)))
+    FROM verdicts WHERE verdict IN ('quiet', 'shelved')
 ), judged AS (
-    SELECT v.*, CASE WHEN v.verdict IN ('claimed', 'takeover') THEN v.given ELSE v.held END AS handed,
+    SELECT v.notification_id, v.verdict, v.outcome, v.tenant, v.user_id, v.content, v.channel, v.category, v.policy,
+           v.person, v.due_at, v.traceparent, v.created_at, v.expires_at, v.collapse_key, v.attempt, v.takeovers,
+           v.epoch, v.wanted_attempt, v.wanted_epoch,
+           CASE WHEN v.verdict IN ('quiet', 'shelved') THEN v.until END AS until,
+           CASE WHEN v.verdict IN ('claimed', 'takeover') THEN v.given ELSE v.held END AS handed,
            CASE WHEN v.verdict IN ('takeover', 'lost') THEN v.claimed_at END AS abandoned_at
     FROM verdicts v
 ){_ANSWER}"""  # noqa: S608 - constants of ours

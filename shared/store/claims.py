@@ -56,7 +56,12 @@ class Claim:
     in_doubt_for_seconds: float | None = None
 
 
-_VERDICTS = {"takeover": Verdict.CLAIMED, "lost": Verdict.RECORDED}
+_VERDICTS = {
+    "takeover": Verdict.CLAIMED,
+    "lost": Verdict.RECORDED,
+    "quiet": Verdict.EARLY,  # the person is left alone now: it waits, and is due when that ends
+    "shelved": Verdict.EARLY,  # the same, of a claim that nobody came back from
+}
 
 
 class Claims:

@@ -157,7 +157,7 @@ class SagaSet:
 
     async def facts(self, ids: Sequence[UUID]) -> dict[UUID, Facts]:
         """Read what routing and rendering ask about notifications."""
-        return await facts(self._connection, ids)
+        return await facts(self._connection, ids, self.now)
 
     async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
         """Keep sagas as dead letters."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.store.breakers import OPEN_SECONDS, Breakers
 from shared.store.claims import Claims
+from shared.store.contacts import Contacts
 from shared.store.database import Database
 from shared.store.dead_letters import DeadLetters
 from shared.store.devices import Devices
@@ -33,6 +34,7 @@ class Store:
         self.secrets = Secrets(self.database)
         self.claims = Claims(self.database)
         self.breakers = Breakers(self.database, open_seconds=breaker_open_seconds)
+        self.contacts = Contacts(self.database)
         self.dead_letters = DeadLetters(self.database)
         self.devices = Devices(self.database)
         self.directory = Directory(self.database)

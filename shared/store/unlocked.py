@@ -108,7 +108,7 @@ class UnlockedSet(SagaSet):
             if row[PLAN] is not None:
                 _give_up("it is routed already")
             self.now, self._seen[row[0]] = row[NOW], seen
-            self._facts[row[0]] = facts_of(row[NOTIFICATION_WIDTH:])
+            self._facts[row[0]] = facts_of(row[NOTIFICATION_WIDTH:], self.now)
             found[row[0]] = saga_of(row, ())
         return found
 
@@ -153,7 +153,7 @@ class UnlockedSet(SagaSet):
     async def facts(self, ids: Sequence[UUID]) -> dict[UUID, Facts]:
         """Hand out the facts that were read; read those of a next channel."""
         unread = [key for key in ids if key not in self._facts]
-        return {**self._facts, **await facts(self._connection, unread)}
+        return {**self._facts, **await facts(self._connection, unread, self.now)}
 
     async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
         """Refuse to bury: that belongs into one transaction with what else is written."""

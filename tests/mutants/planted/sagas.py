@@ -166,7 +166,7 @@ PLANTED = (
         name="opt-out-ignored-at-routing",
         breaks="A channel that the person does not want is passed over.",
         file="shared/store/facts.py",
-        text="(channel.value in opted_out, Why.OPTED_OUT)",
+        text="(channel in unwanted, Why.OPTED_OUT)",
         instead="(False, Why.OPTED_OUT)",
         looks_at=("tests/contract/test_store_facts.py",),
     ),

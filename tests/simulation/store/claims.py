@@ -14,13 +14,13 @@ from shared.statuses import UNDER_WAY, Channel, DeliveryStatus, NotificationStat
 from shared.store.claims import LEASE_SECONDS, Claim, Claims, Command, Recorded, Verdict
 from tests.simulation.store.devices import forget
 from tests.simulation.store.engine import Memory, Transaction
-from tests.simulation.store.facts import address_of, obstacle
-from tests.simulation.store.recording import abandon, give_back, postpone, record_set, suppress
+from tests.simulation.store.facts import address_of, left_alone_on, obstacle
+from tests.simulation.store.recording import abandon, give_back, postpone, record_set, shelve, suppress
 from tests.simulation.store.rows import DeliveryRow, NotificationRow
 
 D = DeliveryStatus
-TAKEOVER, LOST = "takeover", "lost"
-_VERDICTS = {TAKEOVER: Verdict.CLAIMED, LOST: Verdict.RECORDED}
+TAKEOVER, LOST, QUIET, SHELVED = "takeover", "lost", "quiet", "shelved"
+_VERDICTS = {TAKEOVER: Verdict.CLAIMED, LOST: Verdict.RECORDED, QUIET: Verdict.EARLY, SHELVED: Verdict.EARLY}
 
 
 class MemoryClaims(Claims):
@@ -74,7 +74,12 @@ def _take_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) -> 
 
 
 def _is_free(row: DeliveryRow, of: NotificationRow, command: Command, tx: Transaction) -> bool:
-    return _judge(row.delivery, of, command, tx.memory.now()) == Verdict.CLAIMED
+    return _judge(row.delivery, of, command, tx.memory.now(), _left_alone_until(tx, of, row)) == Verdict.CLAIMED
+
+
+def _left_alone_until(tx: Transaction, of: NotificationRow, row: DeliveryRow) -> datetime | None:
+    found = left_alone_on(tx, row.tenant, of.user_id, of.saga.plan.category)
+    return found.get(row.delivery.channel)
 
 
 def _judge_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) -> dict[Command, Claim]:
@@ -96,9 +101,13 @@ def _judge_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) ->
 
 def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Command, token: UUID) -> Claim:
     now, held = tx.memory.now(), row.delivery
-    verdict = _judge(held, of, command, now)
-    if verdict in (TAKEOVER, LOST):
+    until = _left_alone_until(tx, of, row)
+    verdict = _judge(held, of, command, now, until)
+    if verdict in (TAKEOVER, LOST, SHELVED):
         abandon(tx, row, now)
+    if verdict in (QUIET, SHELVED) and until is not None:
+        shelve(tx, row, until, is_takeover=verdict == SHELVED)
+        held = replace(held, due_at=until)
     if verdict in (Verdict.CLAIMED, TAKEOVER, LOST):
         key = (row.notification_id, held.channel)
         tx.put(tx.memory.deliveries, key, replace(row, delivery=_taken(held, verdict, token, now), claimed_at=now))
@@ -148,7 +157,7 @@ def _in_doubt(tx: Transaction, row: DeliveryRow, *, is_abandoned: bool) -> float
     return (tx.memory.now() - min(began)).total_seconds() if began else None
 
 
-def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime) -> str:
+def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime, until: datetime | None) -> str:
     saga, is_sending = of.saga, held.status is D.SENDING
     if (held.epoch, held.attempt) != (command.epoch, command.attempt):
         return Verdict.STALE
@@ -161,10 +170,14 @@ def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime)
     if is_sending:
         is_last = held.takeovers + 1 >= MAX_TAKEOVERS or held.tries >= saga.plan.max_tries
         is_last |= saga.plan.on_ambiguous is OnAmbiguous.HOLD or saga.cancelled_by is not None
-        return LOST if is_last or saga.expires_at <= now else TAKEOVER
+        if is_last or saga.expires_at <= now:
+            return LOST
+        return SHELVED if until else TAKEOVER
     if saga.expires_at <= now or saga.cancelled_by is not None:
         return Verdict.EXPIRED
-    return Verdict.EARLY if held.due_at is not None and held.due_at > now else Verdict.CLAIMED
+    if held.due_at is not None and held.due_at > now:
+        return Verdict.EARLY
+    return QUIET if until else Verdict.CLAIMED
 
 
 def _taken(held: Delivery, verdict: str, token: UUID, now: datetime) -> Delivery:

@@ -70,7 +70,9 @@ class Memory:
         self.made_users: Table[tuple[str, str], str | None] = Table()
         self.user_changes: Table[tuple[str, str], datetime] = Table()
         self.devices: Table[tuple[str, str, str], rows.DeviceRow] = Table()
-        self.preferences: Table[tuple[str, str, str, Channel], bool] = Table()
+        self.preferences: Table[tuple[str, str, str, Channel], bool | None] = Table()
+        self.quiet_hours: Table[tuple[str, str], dict[str, Any] | None] = Table()
+        self.contact_policies: Table[str, str] = Table()
         self.suppressions: Table[tuple[str, Channel, str], str] = Table()
         self.workflows: Table[tuple[str, str], dict[str, Any]] = Table()
         self.tables: list[Table[Any, Any]] = [table for table in vars(self).values() if isinstance(table, Table)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.contact_policy import EVERY, ContactPolicy, left_alone, read_policy
 from shared.saga import RuleOf, Why
 from shared.statuses import Channel
 from shared.store.claims import ADDRESS
@@ -43,12 +46,27 @@ def obstacle(
     address = address_of(tx, tenant, user, channel)
     if address is None:
         return Why.NO_ADDRESS
-    wishes = [tx.get(memory.preferences, (tenant, user_id, named, channel)) for named in (category, "*")]
-    if False in wishes:
+    said = {named: tx.get(memory.preferences, (tenant, user_id, named, channel)) for named in (category, EVERY)}
+    wishes = {named: {channel: enabled} for named, enabled in said.items() if enabled is not None}
+    if not policy_of(tx, tenant).is_wanted(wishes, category, channel):
         return Why.OPTED_OUT
     if is_superseded:
         return Why.SUPERSEDED
     return Why.SUPPRESSED if tx.get(memory.suppressions, (tenant, channel, address)) is not None else None
+
+
+def policy_of(tx: Transaction, tenant: str) -> ContactPolicy:
+    """Find what holds for all people of a tenant."""
+    stored = tx.get(tx.memory.contact_policies, tenant)
+    return read_policy(stored)
+
+
+def left_alone_on(tx: Transaction, tenant: str, user_id: str, category: str) -> Mapping[Channel, datetime]:
+    """Say on which channels a person is left alone now, and until when."""
+    user, hours = tx.get(tx.memory.users, (tenant, user_id)), tx.get(tx.memory.quiet_hours, (tenant, user_id))
+    own_hours = json.dumps(hours) if hours is not None else None
+    zone = user.time_zone if user else None
+    return left_alone(policy_of(tx, tenant), own_hours, zone, category, tx.memory.now())
 
 
 def facts_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Facts]:
@@ -85,4 +103,5 @@ def _facts(tx: Transaction, key: UUID) -> Facts | None:
         has_own_expiry=row.has_own_expiry,
         wishes=Wishes.from_json(row.wishes) if row.wishes else NO_WISHES,
         obstacles={channel: why for channel, why in obstacles.items() if why is not None},
+        left_alone=left_alone_on(tx, tenant, row.user_id, category),
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.saga import AttemptRecorded, Delivery, Entry, What
+from shared.saga.occurrences import QUIET_HOURS
 from shared.saga.owed import FIRST_LOOK_SECONDS
 from shared.statuses import Channel, DeliveryStatus, OutcomeKind
 from shared.store.claims import Command, Recorded
@@ -128,5 +129,20 @@ def postpone(channel: Channel, command: Command, seconds: float, why: str, tx: T
     delivery = replace(held, status=DeliveryStatus.DEFERRED, due_at=due_at, reason=why)
     tx.put(tx.memory.deliveries, key, replace(row, delivery=delivery, updated_at=now))
     entry = Entry(what=What.DEFERRED, why=why, channel=channel, detail={"attempt": command.attempt})
-    line = TimelineRow(notification_id=command.notification_id, at=now, entries=(entry,))
-    tx.put(tx.memory.timeline, (command.notification_id, -len(tx.memory.timeline.rows) - 1), line)
+    _tell(tx, command.notification_id, entry)
+
+
+def shelve(tx: Transaction, row: DeliveryRow, until: datetime, *, is_takeover: bool) -> None:
+    """Let an attempt wait until its person may be disturbed."""
+    key, now, held = (row.notification_id, row.delivery.channel), tx.memory.now(), row.delivery
+    delivery = replace(held, status=DeliveryStatus.DEFERRED, due_at=until, reason=QUIET_HOURS, token=None)
+    delivery = replace(delivery, lease_until=None, takeovers=held.takeovers + is_takeover)
+    tx.put(tx.memory.deliveries, key, replace(row, delivery=delivery, updated_at=now))
+    detail = {"attempt": held.attempt, "due_at": until.isoformat()}
+    entry = Entry(what=What.DEFERRED, channel=held.channel, why=QUIET_HOURS, detail=detail)
+    _tell(tx, row.notification_id, entry)
+
+
+def _tell(tx: Transaction, notification: UUID, entry: Entry) -> None:
+    line = TimelineRow(notification_id=notification, at=tx.memory.now(), entries=(entry,))
+    tx.put(tx.memory.timeline, (notification, -len(tx.all(tx.memory.timeline)) - 1), line)

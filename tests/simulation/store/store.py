@@ -6,6 +6,7 @@ from shared.store import Store
 from shared.store.breakers import OPEN_SECONDS
 from tests.simulation.store.breakers import MemoryBreakers
 from tests.simulation.store.claims import MemoryClaims
+from tests.simulation.store.contacts import MemoryContacts
 from tests.simulation.store.credentials import MemoryKeys, MemorySecrets
 from tests.simulation.store.dead_letters import MemoryDeadLetters
 from tests.simulation.store.devices import MemoryDevices
@@ -29,6 +30,7 @@ class MemoryStore(Store):
         self.sagas = MemorySagas(memory)
         self.claims = MemoryClaims(memory)
         self.breakers = MemoryBreakers(memory, open_seconds=breaker_open_seconds)
+        self.contacts = MemoryContacts(memory)
         self.dead_letters = MemoryDeadLetters(memory)
         self.devices = MemoryDevices(memory)
         self.directory = MemoryDirectory(memory)
