@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from functions.directory.devices import device_handlers
 from functions.directory.operations import GET_WORKFLOW, PUT_WORKFLOW
+from functions.directory.preferences import preference_handlers
 from functions.directory.reading import read_document, read_path
 from functions.directory.users import user_handlers
 from shared.access import Caller
@@ -24,7 +25,7 @@ class DirectoryApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._directory = resources.store.directory
-        people = {**user_handlers(resources), **device_handlers(resources)}
+        people = {**user_handlers(resources), **preference_handlers(resources), **device_handlers(resources)}
         rules = {PUT_WORKFLOW: self.put_workflow, GET_WORKFLOW: self.get_workflow}
         super().__init__(routes(resources.gate, {**people, **rules}))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.addresses import Chat, Email, Phone
-from shared.contact_policy import TimeZone
+from shared.contact_policy import QuietHoursRule, TimeZone, Wishes
 from shared.statuses import PushService
 
 MAX_BULK = 1_000
@@ -103,6 +103,26 @@ class BulkAnswer(BaseModel):
     """What came of each user of a set, in the order in which they were posted."""
 
     results: list[BulkResult]
+
+
+class PreferencesDocument(BaseModel):
+    """What a person wants: by category and channel, `*` is every category. What is left out is the tenant's default.
+
+    `quiet_hours`: left out or null, the tenant's; `false`, none at all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preferences: Wishes = Field(default_factory=dict)
+    quiet_hours: QuietHoursRule | Literal[False] | None = None
+    time_zone: TimeZone | None = None
+
+
+class PreferencesAnswer(PreferencesDocument):
+    """What a person has said, and which categories come whatever they say."""
+
+    id: str
+    critical: tuple[str, ...]
 
 
 class DeviceDocument(BaseModel):

@@ -1,6 +1,6 @@
 """Know the people and the rules: users, their devices, and workflows.
 
-takes   PUT and GET /users/{id}, PUT, GET and DELETE /users/{id}/devices, PUT and GET /workflows/{event_type}
+takes   /users, /users/{id} with its preferences and devices, /preferences/defaults, /erasures/{id}, /workflows/{event_type}
 gives   nothing
 status  none
 """

@@ -7,12 +7,15 @@ from functions.directory.documents import (
     BulkDocument,
     DeviceDocument,
     NewUserDocument,
+    PreferencesAnswer,
+    PreferencesDocument,
     UserAnswer,
     UserDocument,
     UserPatch,
     UsersAnswer,
 )
 from shared.access import Access
+from shared.contact_policy import ContactPolicy
 from shared.operations import JSON, Answer, Operation, Parameter
 from shared.statuses import PushService
 from shared.workflows import Workflow
@@ -91,6 +94,49 @@ GET_USER = Operation(
     gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({404, 422}),
 )
+GET_PREFERENCES = Operation(
+    name="get_preferences",
+    method="GET",
+    path="/users/{id}/preferences",
+    access=Access.PERSON,
+    summary="Show what a person wants on which channel, and when they are left alone.",
+    tag="preferences",
+    gives={200: Answer(about="What they have said.", model=PreferencesAnswer)},
+    refuses=frozenset({404, 422}),
+)
+PUT_PREFERENCES = Operation(
+    name="put_preferences",
+    method="PUT",
+    path="/users/{id}/preferences",
+    access=Access.PERSON,
+    summary="Replace what a person wants, as a whole; a critical category cannot be switched off.",
+    tag="preferences",
+    takes={JSON: PreferencesDocument},
+    gives={200: Answer(about="What they have said.", model=PreferencesAnswer)},
+    refuses=frozenset({400, 404, 422}),
+    example={"preferences": {"news": {"sms": False}}, "quiet_hours": {"from": "22:00", "to": "07:00"}},
+)
+GET_DEFAULTS = Operation(
+    name="get_preference_defaults",
+    method="GET",
+    path="/preferences/defaults",
+    access=Access.READ,
+    summary="Show what holds for all people of the tenant who have said nothing else.",
+    tag="preferences",
+    gives={200: Answer(about="The tenant's rules.", model=ContactPolicy)},
+)
+PUT_DEFAULTS = Operation(
+    name="put_preference_defaults",
+    method="PUT",
+    path="/preferences/defaults",
+    access=Access.MANAGE,
+    summary="Replace what holds for all people of the tenant: defaults, critical categories, quiet hours, caps.",
+    tag="preferences",
+    takes={JSON: ContactPolicy},
+    gives={200: Answer(about="The tenant's rules.", model=ContactPolicy)},
+    refuses=frozenset({400, 422}),
+    example={"critical": ["security"], "defaults": {"marketing": {"sms": False}}},
+)
 LIST_DEVICES = Operation(
     name="list_devices",
     method="GET",
@@ -153,6 +199,7 @@ GET_WORKFLOW = Operation(
 )
 OPERATIONS = (
     *(CREATE_USER, LIST_USERS, PUT_USERS, PUT_USER, PATCH_USER, GET_USER),
+    *(GET_PREFERENCES, PUT_PREFERENCES, GET_DEFAULTS, PUT_DEFAULTS),
     *(LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE),
     *(PUT_WORKFLOW, GET_WORKFLOW),
 )

@@ -66,7 +66,10 @@ class Contacts:
         return Preferences(wishes=wishes, quiet_hours=rows[0][0], time_zone=rows[0][1])
 
     async def put_preferences(self, tenant: str, user_id: str, said: Preferences) -> bool:
-        """Replace all that a person has said; return whether anybody knows them. Without a zone theirs stays."""
+        """Replace what a person has said, as a whole; return whether anybody knows them.
+
+        Without a zone theirs stays.
+        """
         rows = sorted(
             (category, channel.value, enabled)
             for category, channels in said.wishes.items()

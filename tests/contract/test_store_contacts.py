@@ -1,4 +1,4 @@
-"""What people want and when, in Postgres and in memory: as it is kept, routed by, and asked for by a claim."""
+"""What people want and when, in Postgres and in memory: as it is kept, where it is routed, and at the claim."""
 
 from __future__ import annotations
 

@@ -31,9 +31,10 @@ CREATE FUNCTION quiet_until(moment timestamptz, zone text, hours jsonb) RETURNS 
 DECLARE
     starts time := hours->>'from';
     ends   time := hours->>'to';
-    today  date := (moment AT TIME ZONE zone)::date;
+    today  date;
     until  timestamptz;
 BEGIN
+    today := (moment AT TIME ZONE zone)::date;
     FOR back IN 0..1 LOOP
         until := (today - back + (ends <= starts)::int + ends) AT TIME ZONE zone;
         IF moment < until AND first_instant(today - back + starts, zone) <= moment THEN

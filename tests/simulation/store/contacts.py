@@ -24,7 +24,7 @@ class MemoryContacts(Contacts):
         return await self._memory.run(partial(_preferences, (tenant, user_id)))
 
     async def put_preferences(self, tenant: str, user_id: str, said: Preferences) -> bool:
-        """Replace all that a person has said; return whether anybody knows them. Without a zone theirs stays."""
+        """Replace what a person has said, as a whole; return whether anybody knows them."""
         return await self._memory.run(partial(_put_preferences, (tenant, user_id), said))
 
     async def policy(self, tenant: str) -> ContactPolicy:
