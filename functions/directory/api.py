@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from functions.directory.devices import device_handlers
+from functions.directory.erasing import erasure_handlers
 from functions.directory.operations import GET_WORKFLOW, PUT_WORKFLOW
 from functions.directory.preferences import preference_handlers
 from functions.directory.reading import read_document, read_path
@@ -25,9 +26,10 @@ class DirectoryApi(ApiWork):
 
     def __init__(self, resources: Resources) -> None:
         self._directory = resources.store.directory
-        people = {**user_handlers(resources), **preference_handlers(resources), **device_handlers(resources)}
+        people = {**user_handlers(resources), **erasure_handlers(resources)}
+        theirs = {**preference_handlers(resources), **device_handlers(resources)}
         rules = {PUT_WORKFLOW: self.put_workflow, GET_WORKFLOW: self.get_workflow}
-        super().__init__(routes(resources.gate, {**people, **rules}))
+        super().__init__(routes(resources.gate, {**people, **theirs, **rules}))
 
     async def put_workflow(self, request: Request, caller: Caller) -> Response:
         """Create or replace the workflow of an event type; `*` is the default of the tenant."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -123,6 +125,23 @@ class PreferencesAnswer(PreferencesDocument):
 
     id: str
     critical: tuple[str, ...]
+
+
+class ErasureStatus(StrEnum):
+    """How far an erasure is."""
+
+    UNDER_WAY = "under way"
+    FINISHED = "finished"
+
+
+class ErasureAnswer(BaseModel):
+    """The record that a person is forgotten; it does not say who. `notifications` is how many were theirs so far."""
+
+    id: UUID
+    status: ErasureStatus
+    requested_at: datetime
+    finished_at: datetime | None
+    notifications: int
 
 
 class DeviceDocument(BaseModel):

@@ -6,6 +6,7 @@ from functions.directory.documents import (
     BulkAnswer,
     BulkDocument,
     DeviceDocument,
+    ErasureAnswer,
     NewUserDocument,
     PreferencesAnswer,
     PreferencesDocument,
@@ -93,6 +94,26 @@ GET_USER = Operation(
     tag="users",
     gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({404, 422}),
+)
+ERASE_USER = Operation(
+    name="erase_user",
+    method="DELETE",
+    path="/users/{id}",
+    access=Access.MANAGE,
+    summary="Forget a person and everything that says something of them; what is under way ends.",
+    tag="users",
+    gives={202: Answer(about="It is under way, and will be finished.", model=ErasureAnswer)},
+    refuses=frozenset({404, 422}),
+)
+GET_ERASURE = Operation(
+    name="get_erasure",
+    method="GET",
+    path="/erasures/{id}",
+    access=Access.READ,
+    summary="Show how far an erasure is.",
+    tag="users",
+    gives={200: Answer(about="The erasure.", model=ErasureAnswer)},
+    refuses=frozenset({404}),
 )
 GET_PREFERENCES = Operation(
     name="get_preferences",
@@ -199,6 +220,7 @@ GET_WORKFLOW = Operation(
 )
 OPERATIONS = (
     *(CREATE_USER, LIST_USERS, PUT_USERS, PUT_USER, PATCH_USER, GET_USER),
+    *(ERASE_USER, GET_ERASURE),
     *(GET_PREFERENCES, PUT_PREFERENCES, GET_DEFAULTS, PUT_DEFAULTS),
     *(LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE),
     *(PUT_WORKFLOW, GET_WORKFLOW),

@@ -39,9 +39,22 @@ async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done 
         refused = await _publish(resources, outgoing)
         if size < LARGEST_SET or refused:  # what was refused is owed still: the next look comes by itself
             break
+    await _erase(resources)
     ceiling = resources.settings.intake_backlog_max + 1
     resources.metrics.backlog.set(await resources.store.gauges.count_backlog(ceiling))
     return [Done() for _ in events]
+
+
+async def _erase(resources: Resources) -> None:
+    """Go on with forgetting people, a bounded part of it each time; one who cannot be forgotten now holds up nobody."""
+    for key in await resources.store.erasures.due():
+        try:
+            await resources.store.erasures.work(key)
+        except Transient:
+            raise
+        except Exception as failure:
+            log.error("a person cannot be erased", exc_info=failure, extra={"erasure_id": str(key)})
+            await resources.store.erasures.put_off(key)
 
 
 async def _publish(resources: Resources, outgoing: Sequence[Message]) -> list[PublishRefused]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.saga.attempts import on_attempt
 from shared.saga.cancelling import look_at_cancelled, on_cancelled
+from shared.saga.erasing import on_erased
 from shared.saga.moves import expire, give_up_waiting, give_way, queue, start_over, waits_for_a_word
 from shared.saga.occurrences import (
     BY_WISH,
@@ -19,6 +20,7 @@ from shared.saga.occurrences import (
     AttemptRecorded,
     Cancelled,
     Compensated,
+    Erased,
     Looked,
     Occurrence,
     ReceiptRecorded,
@@ -168,4 +170,5 @@ _HANDLERS: dict[type, Callable[[Saga, Any, datetime], Decision]] = {
     Compensated: _on_compensated,
     Replayed: _on_replayed,
     Cancelled: on_cancelled,
+    Erased: on_erased,
 }

@@ -26,6 +26,9 @@ class Why(StrEnum):
 QUIET_HOURS = "quiet hours: it waits for their end"
 """Why a delivery is deferred, as the person reads it in the timeline. The claims say it in SQL."""
 
+ERASED = "the person was erased"
+"""What is left of every reason that may have held their data."""
+
 BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
 """The person's own doing: a notification that meets nothing else is skipped, not failed."""
 
@@ -116,4 +119,9 @@ class Cancelled:
     by: str
 
 
-Occurrence = Routed | AttemptRecorded | ReceiptRecorded | Looked | Compensated | Replayed | Cancelled
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The person is forgotten: nothing is sent any more, and nothing is replayed."""
+
+
+Occurrence = Routed | AttemptRecorded | ReceiptRecorded | Looked | Compensated | Replayed | Cancelled | Erased

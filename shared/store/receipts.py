@@ -11,7 +11,7 @@ from shared.store.database import Database
 _KEEP = """
 WITH kept AS (
     INSERT INTO receipts (notification_id, channel, epoch, receipt, tenant, reason)
-    SELECT n.id, %b::text, %b::int, %b::text, n.tenant, %b::text
+    SELECT n.id, %b::text, %b::int, %b::text, n.tenant, CASE WHEN n.erased_at IS NULL THEN %b::text ELSE '' END
     FROM notifications n WHERE n.id = %b::uuid AND n.tenant = %b::text
     ON CONFLICT DO NOTHING RETURNING notification_id, receipt
 )

@@ -9,6 +9,7 @@ from shared.store.database import Database
 from shared.store.dead_letters import DeadLetters
 from shared.store.devices import Devices
 from shared.store.directory import Directory
+from shared.store.erasures import Erasures
 from shared.store.fan_outs import FanOuts
 from shared.store.gauges import Gauges
 from shared.store.inbox import Inbox
@@ -38,6 +39,7 @@ class Store:
         self.dead_letters = DeadLetters(self.database)
         self.devices = Devices(self.database)
         self.directory = Directory(self.database)
+        self.erasures = Erasures(self.database)
         self.fan_outs = FanOuts(self.database)
         self.gauges = Gauges(self.database)
         self.inbox = Inbox(self.database)

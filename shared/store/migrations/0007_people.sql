@@ -54,3 +54,65 @@ RETURNS timestamptz LANGUAGE sql STABLE AS $$
         ELSE quiet_until(moment, COALESCE(zone, policy->>'time_zone', 'UTC'), q.hours) END
     FROM (SELECT COALESCE(own, policy->'quiet_hours') AS hours) q
 $$;
+
+-- People who are being forgotten, and the record that it was done. `user_id` is gone when the work is: what is left
+-- names nobody. `alias` stands in its place in their notifications. `needles` is what gives a person away in the bytes of
+-- a dead letter, until the work is done; `after_...` is how far it has come.
+CREATE TABLE erasures (
+    id            uuid PRIMARY KEY,
+    tenant        text NOT NULL,
+    user_id       text,
+    alias         text NOT NULL,
+    requested_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    look_at       timestamptz DEFAULT clock_timestamp(),
+    is_second     boolean NOT NULL DEFAULT false,
+    needles       text[],
+    after_letter  uuid,
+    after_at      timestamptz,
+    after_id      uuid,
+    notifications integer NOT NULL DEFAULT 0,
+    finished_at   timestamptz
+);
+CREATE INDEX erasures_to_look_at ON erasures (look_at) WHERE look_at IS NOT NULL;
+CREATE UNIQUE INDEX erasures_under_way ON erasures (tenant, user_id) WHERE user_id IS NOT NULL;
+
+-- Whatever is reported of an erased notification later is kept without its words.
+ALTER TABLE notifications ADD COLUMN erased_at timestamptz;
+CREATE INDEX IF NOT EXISTS notifications_of_user ON notifications (tenant, user_id, created_at, id);
+CREATE INDEX dead_letters_with_bytes ON dead_letters (id) WHERE body IS NOT NULL;
+
+-- Who was suppressed stays so when their address is forgotten: it is kept as a keyed hash, and written out again when
+-- somebody is known by that address once more. Whoever has the whole database has the key, too.
+CREATE TABLE suppressed_hashes (
+    tenant     text NOT NULL,
+    channel    text NOT NULL,
+    hash       bytea NOT NULL,
+    reason     text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, channel, hash)
+);
+INSERT INTO secrets (name, value)
+VALUES ('erasure', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'))
+ON CONFLICT DO NOTHING;
+
+CREATE FUNCTION hash_of_address(tenant text, channel text, address text) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT sha256(s.value || convert_to(concat_ws(chr(31), tenant, channel, address), 'UTF8'))
+    FROM secrets s WHERE s.name = 'erasure'
+$$;
+
+CREATE FUNCTION restore_suppressions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM suppressed_hashes h WHERE h.tenant = NEW.tenant) THEN
+        INSERT INTO suppressions (tenant, channel, address, reason, created_at)
+        SELECT h.tenant, h.channel, a.address, h.reason, h.created_at
+        FROM (VALUES ('email', NEW.email), ('sms', NEW.phone), ('whatsapp', COALESCE(NEW.whatsapp, NEW.phone)),
+                     ('telegram', NEW.telegram)) AS a(channel, address)
+        JOIN suppressed_hashes h ON h.tenant = NEW.tenant AND h.channel = a.channel
+            AND h.hash = hash_of_address(NEW.tenant, a.channel, a.address)
+        WHERE a.address IS NOT NULL
+        ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER suppressions_come_back AFTER INSERT OR UPDATE OF email, phone, whatsapp, telegram ON users
+    FOR EACH ROW EXECUTE FUNCTION restore_suppressions();

@@ -12,6 +12,7 @@ from tests.simulation.store.dead_letters import MemoryDeadLetters
 from tests.simulation.store.devices import MemoryDevices
 from tests.simulation.store.directory import MemoryDirectory, MemoryGauges
 from tests.simulation.store.engine import Memory
+from tests.simulation.store.erasures import MemoryErasures
 from tests.simulation.store.fan_outs import MemoryFanOuts
 from tests.simulation.store.inbox import MemoryInbox
 from tests.simulation.store.intake import MemoryIntake
@@ -34,6 +35,7 @@ class MemoryStore(Store):
         self.dead_letters = MemoryDeadLetters(memory)
         self.devices = MemoryDevices(memory)
         self.directory = MemoryDirectory(memory)
+        self.erasures = MemoryErasures()
         self.fan_outs = MemoryFanOuts(memory)
         self.gauges = MemoryGauges(memory)
         self.keys = MemoryKeys()
