@@ -7,7 +7,7 @@ category is always wanted, knows no quiet hours, and counts towards no cap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from enum import StrEnum
 from functools import lru_cache
@@ -109,6 +109,19 @@ class ContactPolicy(_Rule):
         )
         return next(said, True)
 
+    def is_full(self, category: str, channel: Channel, taken: Iterable[tuple[str, float]]) -> bool:
+        """Tell whether a person has had enough: `taken` are the categories of what they were sent on this channel, each
+        with its age in seconds. What is critical takes no place."""
+        places = list(taken)
+        return any(
+            sum(cap.category in (EVERY, named) and age < _SECONDS[cap.per] for named, age in places) >= cap.most
+            for cap in self.caps
+            if cap.channel is channel and cap.category in (EVERY, category)
+        )
+
+
+_SECONDS = {Period.HOUR: 3_600, Period.DAY: 86_400}
+LONGEST_PERIOD_SECONDS = max(_SECONDS.values())
 
 NO_POLICY = ContactPolicy()
 

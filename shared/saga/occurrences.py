@@ -20,6 +20,7 @@ class Why(StrEnum):
     NO_ADDRESS = "the user has no address for this channel"
     OPTED_OUT = "the user does not want this category here"
     SUPPRESSED = "the address is suppressed"
+    CAPPED = "the user has had as many messages of this kind here as they are to have for now"
     SUPERSEDED = "a newer notification has taken its place"
 
 
@@ -29,7 +30,7 @@ QUIET_HOURS = "quiet hours: it waits for their end"
 ERASED = "the person was erased"
 """What is left of every reason that may have held their data."""
 
-BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED})
+BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED, Why.CAPPED})
 """The person's own doing: a notification that meets nothing else is skipped, not failed."""
 
 

@@ -40,6 +40,9 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
                (j.policy #>> ARRAY['defaults', j.category, j.channel])::bool,
                (j.policy #>> ARRAY['defaults', '*', j.channel])::bool,
                true) THEN 'the user does not want this category here'
+           WHEN is_capped(j.policy, j.category, j.channel) AND EXISTS (
+               SELECT FROM contact_places k WHERE k.notification_id = j.notification_id AND k.channel = j.channel
+               AND k.epoch = j.epoch AND NOT k.is_granted) THEN '{capped}'
            WHEN j.collapse_key IS NOT NULL AND EXISTS (
                SELECT FROM notifications m WHERE m.tenant = j.tenant AND m.user_id = j.user_id
                AND m.collapse_key = j.collapse_key AND m.created_at > j.created_at) THEN '{superseded}'
@@ -58,6 +61,8 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
 FROM judged j, LATERAL (SELECT (j.person).*) u
 """
 _CATEGORY = "COALESCE(n.plan->>'category', 'general')"
+_HAS_PLACE = f"""(NOT is_capped(c.definition, {_CATEGORY}, w.channel) OR EXISTS (
+    SELECT FROM contact_places k WHERE k.notification_id = n.id AND k.channel = w.channel AND k.epoch = w.epoch))"""
 _UNTIL = f"left_alone_until(c.definition, u.quiet_hours, u.time_zone, {_CATEGORY}, w.channel, clock_timestamp())"
 _TAKE = f"""{_WANTED}, judged AS (
     UPDATE deliveries d
@@ -69,7 +74,7 @@ _TAKE = f"""{_WANTED}, judged AS (
     WHERE d.notification_id = w.id AND d.channel = w.channel AND d.epoch = w.epoch AND d.attempt = w.attempt
       AND d.status IN ('queued', 'retrying', 'deferred') AND (d.due_at IS NULL OR d.due_at <= clock_timestamp())
       AND n.status = 'queued' AND n.cancelled_by IS NULL AND n.expires_at > clock_timestamp()
-      AND (c.tenant IS NULL AND u.quiet_hours IS NULL OR {_UNTIL} IS NULL)
+      AND (c.tenant IS NULL AND u.quiet_hours IS NULL OR {_UNTIL} IS NULL AND {_HAS_PLACE})
     RETURNING d.notification_id, 'claimed' AS verdict, d.token AS handed, d.outcome, d.tenant, d.content, d.due_at,
               d.channel, d.attempt, d.epoch, d.takeovers, d.attempt AS wanted_attempt, d.epoch AS wanted_epoch,
               n.user_id, {_CATEGORY} AS category, n.traceparent, n.created_at, n.send_at, n.expires_at, n.collapse_key,
@@ -100,6 +105,7 @@ _JUDGE = f"""{_WANTED}, locked AS (
             WHEN n.expires_at <= clock_timestamp() OR n.cancelled_by IS NOT NULL THEN 'expired'
             WHEN l.due_at > clock_timestamp() THEN 'early'
             WHEN q.until IS NOT NULL THEN 'quiet'
+            WHEN NOT {_HAS_PLACE.replace("w.", "l.")} THEN 'capped'
             ELSE 'claimed'
         END AS verdict
     FROM locked l JOIN notifications n ON n.id = l.notification_id
@@ -150,7 +156,7 @@ _JUDGE = f"""{_WANTED}, locked AS (
 
 def _for(statement: str, address: str) -> str:
     """Write a statement for a channel; short, for psycopg forgets how to read what has more than 4,096 characters."""
-    written = statement.format(address=address, superseded=Why.SUPERSEDED)
+    written = statement.format(address=address, superseded=Why.SUPERSEDED, capped=Why.CAPPED)
     return "\n".join(line.strip() for line in written.splitlines())
 
 

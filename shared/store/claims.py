@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
-from shared.errors import Transient
+from shared.errors import DatabaseUnavailable, Transient
 from shared.statuses import Channel
 from shared.store.claim_sql import ADDRESS, GIVE_BACK, JUDGE, LEASE_SECONDS, POSTPONE, RECORD, TAKE
 from shared.store.columns import Booleans, Column, Floats, Integers, Texts, Uuids, transposed
 from shared.store.consequences import draw, have_consequences
 from shared.store.database import Database
+from shared.store.places import seat
 from shared.store.recorded import Command, Recorded
 
 __all__ = ["ADDRESS", "LEASE_SECONDS", "Claim", "Claims", "Command", "Recorded", "Verdict"]
@@ -31,6 +32,7 @@ class Verdict(StrEnum):
     EXPIRED = "expired"  # too late, or called back; the saga must look
     STALE = "stale"  # an older attempt or epoch, or finished: nothing to do
     MISSING = "missing"  # there is no such delivery
+    CAPPED = "capped"  # a cap must decide first; never an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class Claims:
         rest = [row for row in rows if row not in found]
         if rest:
             found |= await self._judge_safely(channel, rest)
+            found |= await self._seat_safely(channel, [row for row in rest if _is_capped(found.get(row))])
         missing, leased = Claim(verdict=Verdict.MISSING), Claim(verdict=Verdict.LEASED)
         return [
             found.get(command, missing) if first[command] == place else leased for place, command in enumerate(commands)
@@ -98,6 +101,20 @@ class Claims:
             if len(rows) == 1:
                 return {rows[0]: failure}
             return {row: claim for one in rows for row, claim in (await self._judge_safely(channel, [one])).items()}
+
+    async def _seat_safely(self, channel: Channel, rows: Sequence[Command]) -> Mapping[Command, Claim | Exception]:
+        """Let the caps decide about what has no place yet, and ask again."""
+        if not rows:
+            return {}
+        try:
+            await self._seat(channel, rows)
+        except Exception as failure:
+            return dict.fromkeys(rows, failure if isinstance(failure, Transient) else DatabaseUnavailable("places"))
+        return await self._judge_safely(channel, rows)
+
+    async def _seat(self, channel: Channel, rows: Sequence[Command]) -> None:
+        async with self._database.transaction() as connection:
+            await seat(connection, channel, rows)
 
     async def _take(self, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
         return await self._ask(TAKE[channel], channel, rows)
@@ -136,6 +153,10 @@ class Claims:
         line = [{"what": "deferred", "why": why, "channel": channel.value, "detail": {"attempt": command.attempt}}]
         key = (command.notification_id, channel.value, command.attempt, command.epoch)
         await self._database.run(POSTPONE, (why, seconds, *key, Jsonb(line)))
+
+
+def _is_capped(claim: Claim | Exception | None) -> bool:
+    return isinstance(claim, Claim) and claim.verdict is Verdict.CAPPED
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:

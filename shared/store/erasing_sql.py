@@ -25,6 +25,7 @@ LEFTOVERS = (
             settled_by = COALESCE(settled_by, 'erasure'),
             status = CASE WHEN status = 'open' THEN 'discarded' ELSE status END
         WHERE notification_id = ANY(%(ids)s)""",  # noqa: S608
+    "DELETE FROM contact_places WHERE notification_id = ANY(%(ids)s)",
     "DELETE FROM inbox WHERE notification_id = ANY(%(ids)s)",
 )
 """What hangs on notifications: statuses, times, channels and outcomes stay, every text goes."""
@@ -72,5 +73,6 @@ FORGET_PERSON = (
     "DELETE FROM devices WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM preferences WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM inbox_cursors WHERE tenant = %(tenant)s AND user_id = %(user)s",
+    "DELETE FROM contact_counters WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM users WHERE tenant = %(tenant)s AND id = %(user)s",
 )

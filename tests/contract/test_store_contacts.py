@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,11 +14,12 @@ import pytest
 from shared.contact_policy import ContactPolicy
 from shared.saga import Why
 from shared.saga.occurrences import QUIET_HOURS
-from shared.statuses import Channel, DeliveryStatus
+from shared.statuses import Channel, DeliveryStatus, OutcomeKind
 from shared.store.claims import Verdict
 from shared.store.contacts import Preferences
 from shared.store.facts import Facts
-from tests.contract.stage import EMAIL, LEASE_IS_OVER_SECONDS, TENANT, USER, WEBSOCKET, Stage
+from tests.contract.stage import EMAIL, LEASE_IS_OVER_SECONDS, TENANT, USER, WEBSOCKET, Stage, outcome
+from tests.world import claims_of
 
 SMS = Channel.SMS
 CRITICAL = ContactPolicy(critical=("security",))
@@ -182,3 +186,71 @@ async def test_a_claim_that_nobody_came_back_from_is_not_taken_over_in_quiet_hou
     await says(stage)
     await stage.turn_clock(3601)
     assert (await stage.claim(command)).verdict is Verdict.CLAIMED
+
+
+def capped(*caps: dict[str, Any], **more: Any) -> ContactPolicy:
+    return ContactPolicy.model_validate({"caps": caps, **more})
+
+
+TWO_AN_HOUR = {"channel": "email", "most": 2, "per": "hour"}
+
+
+async def test_of_many_at_once_as_many_are_sent_as_the_cap_lets_through(stage: Stage) -> None:
+    await stage.store.contacts.put_policy(TENANT, capped(TWO_AN_HOUR))
+    commands = [await stage.route(number) for number in range(9)]
+
+    sets = [stage.store.claims.claim(EMAIL, commands[start::3]) for start in range(3)]
+    answers = [answer for each in await asyncio.gather(*sets) for answer in claims_of(each)]
+
+    assert {answer.verdict for answer in answers} == {Verdict.CLAIMED}
+    assert Counter(answer.withheld for answer in answers) == {None: 2, Why.CAPPED.value: 7}
+
+
+async def test_what_has_its_place_keeps_it_for_every_try(stage: Stage) -> None:
+    await stage.store.contacts.put_policy(TENANT, capped({**TWO_AN_HOUR, "most": 1}))
+    command = await stage.route()
+    mine = await stage.claim(command)
+    await stage.record(command, mine.token, outcome(OutcomeKind.TRANSIENT))
+    await stage.fold_attempt(command, mine.token)
+    await stage.turn_clock(5)
+
+    again, another = await stage.claim(replace(command, attempt=2)), await stage.claim(await stage.route(2))
+
+    assert (again.withheld, another.withheld) == (None, Why.CAPPED.value)
+
+
+async def test_places_are_free_again_when_the_hour_is_over(stage: Stage) -> None:
+    await stage.store.contacts.put_policy(TENANT, capped(TWO_AN_HOUR, {**TWO_AN_HOUR, "most": 3, "per": "day"}))
+    said = []
+
+    for number in range(6):
+        said.append((await stage.claim(await stage.route(number))).withheld is None)
+        await stage.turn_clock(1500)
+
+    assert said == [True, True, False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("cap", "first", "second", "is_sent"),
+    [
+        ({"category": "*"}, "news", "orders", False),
+        ({"category": "news"}, "news", "news", False),
+        ({"category": "news"}, "orders", "news", True),
+        ({"category": "news"}, "news", "orders", True),
+        ({"category": "*"}, "security", "news", True),
+        ({"category": "*"}, "news", "security", True),
+        ({"channel": "sms"}, "news", "news", True),
+    ],
+)
+async def test_a_cap_counts_its_category_on_its_channel_and_nothing_critical(
+    stage: Stage, cap: dict[str, Any], first: str, second: str, is_sent: bool
+) -> None:
+    policy = capped({**TWO_AN_HOUR, "most": 1, **cap}, critical=["security"])
+    await stage.store.contacts.put_policy(TENANT, policy)
+
+    answers = [
+        await stage.claim(await stage.route(number, EMAIL, category=category))
+        for number, category in enumerate([first, second])
+    ]
+
+    assert [answer.withheld is None for answer in answers] == [True, is_sent]

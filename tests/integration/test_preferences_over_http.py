@@ -37,7 +37,7 @@ async def test_a_person_says_what_they_want_and_sees_it(directory: App) -> None:
 
     answer = await put(directory, said)
 
-    unsaid = {"preferences": {}, "quiet_hours": None, "time_zone": None, "id": USER, "critical": []}
+    unsaid: dict[str, Any] = {"preferences": {}, "quiet_hours": None, "time_zone": None, "id": USER, "critical": []}
     assert (before.status, before.document) == (200, unsaid)
     assert (answer.status, answer.document) == (200, {**unsaid, **said})
     assert (await call(directory, "GET", MINE)).document == answer.document
@@ -58,7 +58,7 @@ async def test_what_holds_for_everybody_is_shown_and_replaced(directory: App) ->
 
     answer = await put(directory, said, "/preferences/defaults")
 
-    unsaid = {"time_zone": "UTC", "critical": [], "defaults": {}, "quiet_hours": None, "caps": []}
+    unsaid: dict[str, Any] = {"time_zone": "UTC", "critical": [], "defaults": {}, "quiet_hours": None, "caps": []}
     assert (before.status, before.document) == (200, unsaid)
     assert (answer.status, answer.document) == (200, {**unsaid, **said})
     assert (await call(directory, "GET", "/preferences/defaults")).document == answer.document

@@ -55,6 +55,35 @@ RETURNS timestamptz LANGUAGE sql STABLE AS $$
     FROM (SELECT COALESCE(own, policy->'quiet_hours') AS hours) q
 $$;
 
+-- Whom caps count for: who is asked for at once waits for the other here. Without caps nothing is ever written.
+CREATE TABLE contact_counters (
+    tenant  text NOT NULL,
+    user_id text NOT NULL,
+    turn    bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, user_id)
+);
+
+-- One row for each delivery that a cap was asked about: it got a place, or there was none.
+CREATE TABLE contact_places (
+    notification_id uuid NOT NULL,
+    channel         text NOT NULL,
+    epoch           integer NOT NULL,
+    tenant          text NOT NULL,
+    user_id         text NOT NULL,
+    category        text NOT NULL,
+    is_granted      boolean NOT NULL,
+    taken_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (notification_id, channel, epoch)
+);
+CREATE INDEX contact_places_of_user ON contact_places (tenant, user_id, channel, taken_at);
+
+-- Whether a cap of the policy counts a category on a channel.
+CREATE FUNCTION is_capped(policy jsonb, category text, channel text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT NOT COALESCE(policy->'critical' ? category, false) AND EXISTS (
+        SELECT FROM jsonb_array_elements(COALESCE(policy->'caps', '[]')) AS cap
+        WHERE cap->>'channel' = channel AND cap->>'category' IN (category, '*'))
+$$;
+
 -- People who are being forgotten, and the record that it was done. `user_id` is gone when the work is: what is left
 -- names nobody. `alias` stands in its place in their notifications. `needles` is what gives a person away in the bytes of
 -- a dead letter, until the work is done; `after_...` is how far it has come.

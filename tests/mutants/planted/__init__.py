@@ -11,6 +11,7 @@ from tests.mutants.planted import (
     email,
     intake,
     keys,
+    people,
     posting,
     providers,
     sagas,
@@ -35,4 +36,5 @@ PLANTED: tuple[Mutant, ...] = (
     *status.PLANTED,
     *keys.PLANTED,
     *posting.PLANTED,
+    *people.PLANTED,
 )

@@ -157,8 +157,8 @@ PLANTED = (
         name="postponement-uses-up-a-try",
         breaks="A command that waits for a breaker uses up no try.",
         file=FILE,
-        text="SET status = 'deferred',",
-        instead="SET status = 'deferred', tries = tries + 1,",
+        text="SET status = 'deferred', reason = %b,",
+        instead="SET status = 'deferred', tries = tries + 1, reason = %b,",
         looks_at=(CLAIMS,),
     ),
     Mutant(

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from shared.saga import Delivery, OnAmbiguous
+from shared.saga import Delivery, OnAmbiguous, Why
 from shared.saga.state import MAX_TAKEOVERS
 from shared.statuses import UNDER_WAY, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import LEASE_SECONDS, Claim, Claims, Command, Recorded, Verdict
 from tests.simulation.store.devices import forget
 from tests.simulation.store.engine import Memory, Transaction
 from tests.simulation.store.facts import address_of, left_alone_on, obstacle
+from tests.simulation.store.places import has_place, is_refused, seat, take_turns
 from tests.simulation.store.recording import abandon, give_back, postpone, record_set, shelve, suppress
 from tests.simulation.store.rows import DeliveryRow, NotificationRow
 
@@ -34,6 +35,11 @@ class MemoryClaims(Claims):
 
     async def _judge(self, channel: Channel, rows: Sequence[Command]) -> dict[Command, Claim]:
         return await self._memory.run(partial(_judge_set, channel, self._given(rows)))
+
+    async def _seat(self, channel: Channel, rows: Sequence[Command]) -> None:
+        async with self._memory.transaction() as transaction:
+            await transaction.run(partial(take_turns, rows))
+            await transaction.run(partial(seat, channel, rows))
 
     def _given(self, commands: Sequence[Command]) -> dict[Command, UUID]:
         return {command: self._memory.new_uuid() for command in commands}
@@ -74,7 +80,9 @@ def _take_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) -> 
 
 
 def _is_free(row: DeliveryRow, of: NotificationRow, command: Command, tx: Transaction) -> bool:
-    return _judge(row.delivery, of, command, tx.memory.now(), _left_alone_until(tx, of, row)) == Verdict.CLAIMED
+    until = _left_alone_until(tx, of, row)
+    is_free = _judge(row.delivery, of, command, tx.memory.now(), until) == Verdict.CLAIMED
+    return is_free and has_place(tx, of, row.delivery)
 
 
 def _left_alone_until(tx: Transaction, of: NotificationRow, row: DeliveryRow) -> datetime | None:
@@ -103,6 +111,8 @@ def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Comm
     now, held = tx.memory.now(), row.delivery
     until = _left_alone_until(tx, of, row)
     verdict = _judge(held, of, command, now, until)
+    if verdict == Verdict.CLAIMED and not has_place(tx, of, held):
+        return Claim(verdict=Verdict.CAPPED)
     if verdict in (TAKEOVER, LOST, SHELVED):
         abandon(tx, row, now)
     if verdict in (QUIET, SHELVED) and until is not None:
@@ -114,6 +124,8 @@ def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Comm
     user = tx.get(tx.memory.users, (row.tenant, of.user_id))
     category = of.saga.plan.category
     why = obstacle(tx, row.tenant, of.user_id, category, held.channel, is_superseded=_is_superseded(tx, of))
+    if why in (None, Why.SUPERSEDED, Why.SUPPRESSED) and is_refused(tx, of, held):
+        why = Why.CAPPED
     return Claim(
         verdict=_VERDICTS.get(verdict) or Verdict(verdict),
         token=token if verdict in (Verdict.CLAIMED, TAKEOVER) else held.token,

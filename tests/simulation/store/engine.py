@@ -73,6 +73,8 @@ class Memory:
         self.preferences: Table[tuple[str, str, str, Channel], bool | None] = Table()
         self.quiet_hours: Table[tuple[str, str], dict[str, Any] | None] = Table()
         self.contact_policies: Table[str, str] = Table()
+        self.contact_places: Table[tuple[UUID, Channel, int], rows.PlaceRow] = Table()
+        self.contact_counters: Table[tuple[str, str], int] = Table()
         self.suppressions: Table[tuple[str, Channel, str], str] = Table()
         self.workflows: Table[tuple[str, str], dict[str, Any]] = Table()
         self.tables: list[Table[Any, Any]] = [table for table in vars(self).values() if isinstance(table, Table)]

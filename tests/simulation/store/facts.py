@@ -57,8 +57,8 @@ def obstacle(
 
 def policy_of(tx: Transaction, tenant: str) -> ContactPolicy:
     """Find what holds for all people of a tenant."""
-    stored = tx.get(tx.memory.contact_policies, tenant)
-    return read_policy(stored)
+    text: str | None = tx.get(tx.memory.contact_policies, tenant)
+    return read_policy(text)
 
 
 def left_alone_on(tx: Transaction, tenant: str, user_id: str, category: str) -> Mapping[Channel, datetime]:

@@ -146,6 +146,17 @@ class InboxRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRow:
+    """A delivery that a cap was asked about."""
+
+    tenant: str
+    user_id: str
+    category: str
+    is_granted: bool
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRow:
     """A registration; without a device once it is removed."""
 
