@@ -46,6 +46,7 @@ def routed(
     preferred: Channel | None = None,
     expires_after_seconds: float | None = None,
     has_own_expiry: bool = False,
+    left_alone: Mapping[Channel, datetime] | None = None,
     **plan: Any,
 ) -> Routed:
     """Make the facts of routing."""
@@ -56,6 +57,7 @@ def routed(
         preferred=preferred,
         expires_after_seconds=expires_after_seconds,
         has_own_expiry=has_own_expiry,
+        left_alone=left_alone or {},
     )
 
 

@@ -18,6 +18,7 @@ from shared.saga import (
     CommandOwed,
     Compensated,
     Delivery,
+    Erased,
     Looked,
     Occurrence,
     OnAmbiguous,
@@ -74,6 +75,7 @@ ROUTES = st.builds(
     preferred=st.none() | st.sampled_from(CHANNELS),
     expires_after_seconds=st.sampled_from([None, None, 600.0, 200_000.0]),
     has_own_expiry=st.booleans(),
+    left_alone=st.just({}) | st.dictionaries(st.sampled_from(CHANNELS), st.just(NOON + timedelta(hours=9))),
 )
 
 
@@ -252,6 +254,10 @@ class Life:
     def is_replayed(self) -> None:
         self.fold(Replayed(by="ops", window_seconds=3_600))
 
+    def is_erased(self) -> None:
+        self.fold(Erased())
+        assert self.story.status in TERMINAL
+
     def ends_in(self, weather: OutcomeKind) -> None:
         """Do what is owed from here on, with every call ending alike."""
         for _ in range(200):
@@ -295,6 +301,7 @@ OUTCOMES, RECEIPTS, BACK = tuple(OutcomeKind), tuple(Receipt), (0, 1, 2)
 MOVES: tuple[Move, ...] = (
     *[Life.routes, Life.claims, Life.loses_its_lease, Life.is_compensated, Life.is_replayed] * 2,
     Life.is_cancelled,
+    Life.is_erased,
     *[partial(Life.attempts, outcome=outcome) for outcome in OUTCOMES] * 3,
     *[partial(Life.answers, back=back, outcome=outcome) for back, outcome in product(BACK, OUTCOMES)],
     *[

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.saga import CommandOwed, Compensated, Replayed, What, Why, decide, owed
+from shared.saga import CommandOwed, Compensated, Replayed, Strategy, What, Why, decide, owed
+from shared.saga.occurrences import QUIET_HOURS
 from shared.statuses import NotificationStatus
 from tests.unit.sagas import EMAIL, NOON, SMS, WEBSOCKET, Story, pending, routed
 
@@ -131,3 +132,25 @@ def test_a_replayed_notification_is_routed_by_the_workflow_as_it_is_now() -> Non
 
     assert story.saga.plan.steps == (SMS, EMAIL)
     assert owed(story.saga, NOON) == [CommandOwed(channel=SMS, attempt=1, epoch=1)]
+
+
+def test_what_is_routed_in_quiet_hours_is_due_at_their_end_and_says_so() -> None:
+    morning = NOON + timedelta(hours=8)
+
+    decision = decide(pending(), routed(EMAIL, left_alone={EMAIL: morning, SMS: NOON}), NOON)
+
+    assert owed(decision.saga, NOON) == [CommandOwed(channel=EMAIL, attempt=1, epoch=0, due_at=morning)]
+    told = [(entry.what, entry.why) for entry in decision.entries[1:]]
+    assert told == [(What.DEFERRED, QUIET_HOURS)]
+    assert decision.entries[1].detail["due_at"] == morning.isoformat(timespec="milliseconds")
+
+
+def test_quiet_hours_of_one_channel_hold_up_no_other() -> None:
+    morning = NOON + timedelta(hours=8)
+
+    decision = decide(pending(), routed(EMAIL, SMS, strategy=Strategy.ALL, left_alone={SMS: morning}), NOON)
+
+    assert [(item.channel, item.due_at) for item in owed(decision.saga, NOON) if isinstance(item, CommandOwed)] == [
+        (EMAIL, None),
+        (SMS, morning),
+    ]
