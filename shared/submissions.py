@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -76,36 +76,41 @@ class Submission:
             recipient=self.recipient,
         )
 
-    def hashed(self, of: object = None) -> Submission:
-        """Digest it; `of` stands in the place of its user where there are several."""
-        return replace(self, body_hash=_digest(self, self.user_id if of is None else of))
+    def for_user(self, user_id: str) -> Submission:
+        """Copy it for another user."""
+        return replace(self, user_id=user_id, body_hash=self.digest_for(user_id))
+
+    def digest_for(self, user: object) -> bytes:
+        """Digest it as it would be for a user, or for several."""
+        later = later_parts(self.expires_at, self.collapse_key, self.send_at, self.wishes)
+        return digest(self.event_type, user, self.data, later)
 
 
-def _digest(item: Submission, user: object) -> bytes:
+def digest(event_type: str, user: object, data: Mapping[str, Any], later: Sequence[Any] = ()) -> bytes:
     """Digest what makes an event the same event. Its time does not: senders stamp a repetition anew.
-
-    What has no field of a later kind keeps the digest that it had before there were such fields.
 
     Raises:
         Refused: 413, one event of many is larger than one alone may be.
     """
-    parts: list[Any] = [item.event_type, user, item.data]
-    more = _later_fields(item)
-    if item.expires_at or item.collapse_key or more:
-        parts += [write_timestamp(item.expires_at) if item.expires_at else None, item.collapse_key]
-    if more:
-        parts.append(more)
-    canonical = _CANONICAL.encode(parts).encode()
+    canonical = _CANONICAL.encode([event_type, user, data, *later]).encode()
     if len(canonical) > strict_json.MAX_BYTES and isinstance(user, str):
         raise Refused(413, "Event too large", f"An event may have {strict_json.MAX_BYTES} bytes at most.", field="data")
     return hashlib.sha256(canonical).digest()
 
 
-def _later_fields(item: Submission) -> Mapping[str, Any]:
-    more: dict[str, Any] = dict(item.wishes.to_json() or {}) if item.wishes is not NO_WISHES else {}
-    if item.send_at:
-        more["send_at"] = write_timestamp(item.send_at)
-    return more
+def later_parts(
+    expires_at: datetime | None, collapse_key: str | None, send_at: datetime | None, wishes: Wishes
+) -> Sequence[Any]:
+    """List what is digested beyond the oldest fields: what has none of the later ones keeps the digest that it had."""
+    more: dict[str, Any] = {}
+    if wishes is not NO_WISHES or send_at:
+        more = dict(wishes.to_json() or {}) | ({"send_at": write_timestamp(send_at)} if send_at else {})
+    if not (expires_at or collapse_key or more):
+        return ()
+    parts: list[Any] = [write_timestamp(expires_at) if expires_at else None, collapse_key]
+    if more:
+        parts.append(more)
+    return parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,4 +135,4 @@ def write_event(event: Submission) -> str:
 def rows_for(event: str, user_ids: tuple[str, ...]) -> list[NewNotification]:
     """Make the rows of an event, as `write_event` wrote it, for some users."""
     known = _EVENT.validate_json(event)
-    return [replace(known, user_id=user).hashed().row() for user in user_ids]
+    return [known.for_user(user).row() for user in user_ids]

@@ -20,7 +20,7 @@ from shared.problems import FieldsRefused, refused_fields
 from shared.rendering import AS_GIVEN
 from shared.statuses import Channel, PushService
 from shared.store.recipients import Recipient
-from shared.submissions import HEADER_KEY_SOURCE, Submission
+from shared.submissions import HEADER_KEY_SOURCE, Submission, digest, later_parts
 from shared.wishes import Wishes
 
 SOURCE = "notifications"
@@ -64,7 +64,7 @@ def read_send(body: bytes, headers: Headers, tenant: str) -> Submission:
         event_type=said.template or EVENT_TYPE,
         data=said.variables,
         wishes=_wishes(said, said.channel, said.template),
-    ).hashed()
+    )
 
 
 def read_addressed(body: bytes, headers: Headers, tenant: str) -> Submission:
@@ -88,7 +88,7 @@ def read_addressed(body: bytes, headers: Headers, tenant: str) -> Submission:
         data={"subject": subject, "message": said.message},
         wishes=_wishes(said, said.type, AS_GIVEN),
         recipient=recipient,
-    ).hashed()
+    )
 
 
 def _document(body: bytes, headers: Headers) -> Any:
@@ -99,6 +99,7 @@ def _document(body: bytes, headers: Headers) -> Any:
 def _submission(said: Wished, headers: Headers, *, tenant: str, **own: Any) -> Submission:
     """Make the record of what both have in common. Without a key of the request it is new each time."""
     key = key_of(headers)
+    later = later_parts(said.expires_at, said.collapse_key, said.send_at, own["wishes"])
     return Submission(
         tenant=tenant,
         source=HEADER_KEY_SOURCE if key else SOURCE,
@@ -111,6 +112,7 @@ def _submission(said: Wished, headers: Headers, *, tenant: str, **own: Any) -> S
         collapse_key=said.collapse_key,
         send_at=said.send_at,
         is_key_of_request=key is not None,
+        body_hash=digest(own["event_type"], own["user_id"], own["data"], later),
         **own,
     )
 

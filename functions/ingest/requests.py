@@ -27,7 +27,7 @@ from shared.errors import Refused
 from shared.headers import Headers, lowered, require_media_type, valid_traceparent
 from shared.ids import fan_out_id
 from shared.problems import FieldsRefused
-from shared.submissions import HEADER_KEY_SOURCE, FanOut, Submission
+from shared.submissions import HEADER_KEY_SOURCE, FanOut, Submission, digest, later_parts
 
 __all__ = ["Item", "Submission", "cloud_event", "is_of_many", "plain_event", "read"]
 
@@ -126,7 +126,8 @@ def plain_event(
         raise Refused(415, "Unsupported media type", hint, field="Content-Type")
     event = checked(PlainEvent, document)
     check_options(document["data"])
-    key = _key(event, known, place)
+    key, wishes = _key(event, known, place), wishes_of(event)
+    later = later_parts(event.expires_at, event.collapse_key, event.send_at, wishes)
     return Submission(
         tenant=tenant,
         source=HEADER_KEY_SOURCE if key else event.source or PLAIN_SOURCE,
@@ -141,9 +142,10 @@ def plain_event(
         expires_at=event.expires_at,
         collapse_key=event.collapse_key,
         send_at=event.send_at,
-        wishes=wishes_of(event),
+        wishes=wishes,
         is_key_of_request=key is not None,
-    ).hashed()
+        body_hash=digest(event.event_type, event.user_id, document["data"], later),
+    )
 
 
 def _key(event: PlainEvent, headers: Headers, place: int | None) -> str | None:
@@ -186,7 +188,8 @@ def cloud_event(event: ExternalEvent, headers: Mapping[str, str] = _NOTHING, *, 
     plain |= {ours: event.extensions[theirs] for ours, theirs in _EXTENSIONS.items() if theirs in event.extensions}
     said = checked(PlainEvent, plain, {"event_type": "type", "user_id": user_field, **_EXTENSIONS})
     check_options(data)
-    correlation = event.extensions.get("correlationid", "")
+    correlation, wishes = event.extensions.get("correlationid", ""), wishes_of(said)
+    later = later_parts(said.expires_at, said.collapse_key, said.send_at, wishes)
     return Submission(
         tenant=tenant,
         source=event.source,
@@ -201,8 +204,9 @@ def cloud_event(event: ExternalEvent, headers: Mapping[str, str] = _NOTHING, *, 
         expires_at=said.expires_at,
         collapse_key=said.collapse_key,
         send_at=said.send_at,
-        wishes=wishes_of(said),
-    ).hashed()
+        wishes=wishes,
+        body_hash=digest(said.event_type, said.user_id, data, later),
+    )
 
 
 def fan_out(document: Any, headers: Mapping[str, str], *, tenant: str = "default", place: int | None = None) -> FanOut:
@@ -239,6 +243,6 @@ def _for_many(first: Submission, users: tuple[str, ...]) -> FanOut:
         id=key,
         event=event,
         user_ids=users,
-        body_hash=first.hashed(users).body_hash,
+        body_hash=first.digest_for(users),
         is_key_of_request=first.is_key_of_request,
     )

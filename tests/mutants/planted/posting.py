@@ -53,8 +53,8 @@ PLANTED = (
         name="wishes-outside-the-digest",
         breaks="The same key with other wishes is another body.",
         file="shared/submissions.py",
-        text="        parts.append(more)",
-        instead="        parts.append({})",
+        text="parts.append(more)",
+        instead="parts.append({})",
         looks_at=KEYS,
     ),
     Mutant(

@@ -130,8 +130,8 @@ PLANTED = (
         name="another-expiry-is-the-same-event",
         breaks="An event with another expiry or collapse key is another event.",
         file="shared/submissions.py",
-        text="if item.expires_at or item.collapse_key or more:",
-        instead="if (item.expires_at and item.collapse_key) or more:",
+        text="if not (expires_at or collapse_key or more):",
+        instead="if not ((expires_at and collapse_key) or more):",
         looks_at=(REQUESTS,),
     ),
     Mutant(
