@@ -1,8 +1,9 @@
-"""The mail server of the simulated world, and the adapter of a process to it: every mood that a provider can be in."""
+"""The mail servers of the simulated world, and the adapters of a process to them: every mood a provider can be in."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from shared.outcomes import Letter, Outcome
 from shared.statuses import OutcomeKind
+from shared.step.lines import draw
 from tests.simulation.history import Acceptance
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
 
-PROVIDER = "mail"
+PROVIDER, SECOND = "mail", "second mail"
 DEADLINE_SECONDS = 20.0
 
 
@@ -55,6 +57,12 @@ MOODS: Mapping[str, Mood] = {
 }
 del K
 
+SHARE_OF_PAIRS = 0.4
+"""Of so many runs there are two providers."""
+
+WEIGHTS = {PROVIDER: 2, SECOND: 1}
+OUTAGE = ("is down", "is down", "hangs", "keeps it and hangs", "falls silent")
+
 Temper = tuple[str, ...]
 """The moods of a server towards one address: each answer is one of them."""
 
@@ -86,21 +94,49 @@ SOON_OVER: tuple[Temper, ...] = tuple(temper for temper in TEMPERS if _LONG.isdi
 """Those that ask for no wait beyond an hour, which only the sweep would end."""
 
 
-class MailServer:
-    """The one provider of the simulated world."""
+class MailServers:
+    """The providers of the simulated world: one, or two of which each may be down for a while."""
 
     def __init__(self, world: World, tempers: tuple[Temper, ...], random: Random) -> None:
         self._world, self._random = world, random
         self._tempers = tempers
         self._of: dict[str, Temper] = {}
+        self.names = (PROVIDER, SECOND) if random.random() < SHARE_OF_PAIRS else (PROVIDER,)
+        self._outages = {name: self._draw_outage() for name in self.names} if len(self.names) > 1 else {}
+        self._was_out: set[str] = set()
 
-    def mood(self, address: str) -> str:
+    def _draw_outage(self) -> tuple[float, float]:
+        begins = self._random.uniform(0, self._world.weather.seconds)
+        return begins, begins + self._random.choice([0.0, 20.0, 90.0, 200.0])
+
+    def weight(self, name: str) -> int:
+        """Say which share a provider has of what is sent."""
+        return WEIGHTS[name]
+
+    def mood(self, address: str, provider: str = PROVIDER) -> str:
         """Draw what becomes of the next message to an address."""
+        begins, ends = self._outages.get(provider, (0.0, 0.0))
+        if begins <= self._world.now < ends:
+            self._was_out.add(provider)
+            return self._random.choice(OUTAGE)
         if address not in self._of:
             self._of[address] = self._random.choice(self._tempers)
         return self._random.choice(self._of[address])
 
-    async def deal(self, letter: Letter, name: str) -> Outcome:
+    def called(self, letter: Letter, provider: str) -> None:
+        """See who is called: whether the order is kept, and whether a provider that was out has work again."""
+        if len(self.names) == 1:
+            return
+        seen, first = self._world.history.seen, min(self.names, key=lambda name: self._place(letter, name))
+        seen["two providers: the first was called" if provider == first else "two providers: another took over"] += 1
+        if provider in self._was_out and self._world.now >= self._outages[provider][1]:
+            self._was_out.discard(provider)
+            seen["two providers: one came back"] += 1
+
+    def _place(self, letter: Letter, name: str) -> float:
+        return -math.log(draw(letter.notification_id, name)) / self.weight(name)
+
+    async def deal(self, letter: Letter, name: str, provider: str = PROVIDER) -> Outcome:
         """Take a message or not, and answer."""
         world, mood = self._world, MOODS[name]
         world.history.seen[f"the provider {name}"] += 1
@@ -115,7 +151,7 @@ class MailServer:
             )
             world.history.acceptances.append(taken)
             world.people.may_return(taken)
-        world.tell("mail server", name, (letter,))
+        world.tell(f"{provider} server", name, (letter,))
         await asyncio.sleep(mood.seconds)
         if mood.breaks:
             raise RuntimeError("the adapter breaks")
@@ -123,7 +159,7 @@ class MailServer:
             kind=mood.kind,
             code=mood.code,
             reason=f"the server {name}",
-            provider=PROVIDER,
+            provider=provider,
             retry_after_seconds=mood.retry_after,
             provider_at_fault=mood.at_fault,
             suppress=mood.suppresses,
@@ -133,19 +169,19 @@ class MailServer:
 class Mail:
     """The adapter of one process."""
 
-    name = PROVIDER
     deadline_seconds: float = DEADLINE_SECONDS
     calls_at_once: int = 4
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, process: Process, name: str = PROVIDER) -> None:
+        self._process, self.name = process, name
 
     async def send(self, letter: Letter) -> Outcome:
         """Make one attempt."""
         world = self._process.world
         world.watch.called(self._process, letter)
-        name = world.mail.mood(letter.address)
-        return await self._process.wire.call("provider.send", (letter,), lambda: world.mail.deal(letter, name))
+        name, server = world.mail.mood(letter.address, self.name), world.mail
+        server.called(letter, self.name)
+        return await self._process.wire.call("provider.send", (letter,), lambda: server.deal(letter, name, self.name))
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -48,7 +48,8 @@ class Room:
         what = f"{self._name}.{method}"
 
         async def travel(*values: Any, **named: Any) -> Any:
-            return await self._wire.call(what, values, lambda: target(*values, **named))
+            said = (*values, *named.values())
+            return await self._wire.call(what, said, lambda: target(*values, **named))
 
         setattr(self, method, travel)
         return travel

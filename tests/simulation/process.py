@@ -19,6 +19,7 @@ from infrastructure.local.targets import GATEWAY_TIMEOUT, LARGEST_BATCH, Statuse
 from shared.broker import Broker
 from shared.errors import Garbage
 from shared.events import Event, Garbled, decode
+from shared.outcomes import Line
 from shared.runtime import Resources
 from shared.statuses import Channel
 from shared.step import Frame, Step, delivery
@@ -117,7 +118,9 @@ class Process:
     def _step(self) -> Step | None:
         steps = {"orchestrate": ORCHESTRATE, "compensate": COMPENSATE, "sweep": SWEEP, "push-ws": PUSH_WS}
         if self.kind == "deliver-email":
-            return delivery(self.kind, Channel.EMAIL, lambda _: Mail(self))
+            servers = self.world.mail
+            lines = [Line(provider=Mail(self, name), weight=servers.weight(name)) for name in servers.names]
+            return delivery(self.kind, Channel.EMAIL, lambda _: lines)
         return steps.get(self.kind)
 
     def hand(self, body: bytes) -> None:

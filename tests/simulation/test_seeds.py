@@ -66,6 +66,9 @@ WANTED: dict[str, int] = {
     "withheld: the user does not want this category here": 1,
     "withheld: a newer notification has taken its place": 5,
     **{f"called back when {status}": 10 for status in ("pending", "queued", "sent")},
+    "two providers: the first was called": 100,
+    "two providers: another took over": 20,
+    "two providers: one came back": 5,
     "a mail came back": 20,
     "a mail came back before it was known to be sent": 10,
 }

@@ -18,7 +18,6 @@ from shared.store.claims import Command, Verdict
 from shared.store.intake import Kept
 from tests.simulation.history import Call, DeliveryMoved, Moved, Wish
 from tests.simulation.loop import ACTOR
-from tests.simulation.mail import PROVIDER
 from tests.simulation.store.engine import Written
 from tests.simulation.store.rows import DeliveryRow, NotificationRow
 
@@ -286,7 +285,7 @@ class Watch:
                 self._history.seen[f"outcome: {item.outcome.kind}"] += 1
                 told[f"attempts {values[0]} {item.outcome.provider or 'carillon'} {item.outcome.kind}"] += 1
         elif what == "claims.postpone":
-            told[f"postponed {values[0]} {PROVIDER}"] += 1
+            told[f"postponed {values[0]} {_provider_in(values[-1])}"] += 1
         elif what == "intake.keep":
             told["accepted"] += sum(1 for kept, _ in result if kept is Kept.NEW)
         elif what == "fan_outs.expand":
@@ -320,6 +319,11 @@ class Watch:
         self._world.tell(who, "logs an error", (), record.getMessage(), f"{type(cause).__name__}: {cause}")
         if record.getMessage() != "an adapter failed":
             self._history.violate(f"No step fails unexpectedly: {record.getMessage()}: {cause!r}.")
+
+
+def _provider_in(why: str) -> str:
+    """Read whose breaker a command waits for."""
+    return why.removeprefix("the breaker of ").removesuffix(" is open")
 
 
 def _owes(world: World, row: NotificationRow) -> bool:

@@ -19,7 +19,7 @@ from tests.simulation.broker import ChaosBroker
 from tests.simulation.chaos import Chaos
 from tests.simulation.history import History
 from tests.simulation.loop import Actor, State, VirtualLoop
-from tests.simulation.mail import SOON_OVER, TEMPERS, MailServer
+from tests.simulation.mail import SOON_OVER, TEMPERS, MailServers
 from tests.simulation.people import People, draw_scenario
 from tests.simulation.process import Process
 from tests.simulation.store import Memory, MemoryStore
@@ -65,7 +65,7 @@ class World:
         self.watch = Watch(self)
         self.memory.on_commit = self.watch.committed
         self.broker = ChaosBroker(self)
-        self.mail = MailServer(self, TEMPERS if self.weather.has_sweep else SOON_OVER, self.random)
+        self.mail = MailServers(self, TEMPERS if self.weather.has_sweep else SOON_OVER, self.random)
         self.chaos = Chaos(self, self.weather)
         self.people = People(self, draw_scenario(self.random, self.weather.seconds, NOON))
         self.is_over = False
