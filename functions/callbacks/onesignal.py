@@ -2,7 +2,8 @@
 
     {"event": "message.push.received", "notification_id": "...", "epoch": 0}
 
-`epoch` may be left out. A person has several devices: that one of them got it is a receipt, that one did not is none.
+Both ids are in the message's data. Without `epoch` it is about the first. A person has several devices: that one of them
+got it is a receipt, that one did not is none.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def read_event(tenant: str, body: bytes) -> Report | None:
     said = strict_json.parse(body)
     if not isinstance(said, dict) or not isinstance(said.get("event"), str):
         return None
-    receipt, epoch = RECEIPTS.get(said["event"]), said.get("epoch", 0)
-    if receipt is None or not isinstance(epoch, int):
+    receipt, epoch = RECEIPTS.get(said["event"]), _epoch(said.get("epoch", 0))
+    if receipt is None or epoch is None:
         return None
     try:
         key = UUID(said["notification_id"])
@@ -39,3 +40,10 @@ def read_event(tenant: str, body: bytes) -> Report | None:
         return None
     subject = Subject(tenant=tenant, notification_id=key, channel=Channel.PUSH, epoch=epoch)
     return Report(subject=subject, receipt=receipt, reason=f"OneSignal reports it as {receipt}")
+
+
+def _epoch(said: object) -> int | None:
+    """Read an epoch; what a stream's template puts between quotes is text."""
+    if isinstance(said, str) and said.isascii() and said.isdigit() and len(said) < 10:
+        return int(said)
+    return said if isinstance(said, int) and not isinstance(said, bool) else None

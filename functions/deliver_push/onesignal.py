@@ -46,7 +46,7 @@ def compose(letter: Letter, token: str) -> dict[str, Any]:
         "idempotency_key": str(idempotency_key(letter, token)),
         "headings": {"en": letter.subject},
         "contents": {"en": letter.text},
-        "data": {"notification_id": str(letter.notification_id), **letter.options.get("data", {})},
+        "data": {**letter.options.get("data", {}), **_about(letter)},
         "ttl": max(int(letter.expires_in_seconds), 0),
     }
     if key:
@@ -56,6 +56,11 @@ def compose(letter: Letter, token: str) -> dict[str, Any]:
     if image:
         document |= {"big_picture": image, "chrome_web_image": image, "ios_attachments": {"image": image}}
     return document
+
+
+def _about(letter: Letter) -> dict[str, str]:
+    """Write what an event of OneSignal's stream gives back (`functions/callbacks/onesignal.py`)."""
+    return {"notification_id": str(letter.notification_id), "epoch": str(letter.epoch)}
 
 
 def idempotency_key(letter: Letter, token: str) -> UUID:

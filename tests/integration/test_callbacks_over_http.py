@@ -273,6 +273,18 @@ async def test_an_event_of_a_device_is_a_receipt_where_it_got_the_message(
     assert await receipts(world) == found
 
 
+@pytest.mark.parametrize("epoch", [1, "1"])
+async def test_an_event_about_a_replay_is_not_taken_for_one_of_the_life_before(
+    world: World, app: App, epoch: object
+) -> None:
+    notification = await sent(world)
+    said = {"event": "message.push.received", "notification_id": str(notification), "epoch": epoch}
+
+    await post_as(app, "/callbacks/onesignal", json.dumps(said).encode())
+
+    assert await world.store.database.fetch("SELECT epoch FROM receipts") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "expected"),
     [

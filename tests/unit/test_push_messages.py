@@ -89,6 +89,14 @@ def test_the_limit_counts_bytes_and_not_characters() -> None:
     assert sizes[1] - sizes[0] == 100
 
 
+def test_onesignal_gives_back_what_a_receipt_needs_whatever_the_event_says() -> None:
+    message = letter(options={"data": {"order": "1", "notification_id": "theirs", "epoch": "7"}}, epoch=3)
+
+    data = onesignal.compose(message, "token")["data"]
+
+    assert data == {"order": "1", "notification_id": str(message.notification_id), "epoch": "3"}
+
+
 @pytest.mark.parametrize(("link", "field"), [("https://example.test/1", "url"), ("shop://orders/1", "app_url")])
 def test_onesignal_opens_the_web_in_a_browser_and_anything_else_in_the_app(link: str, field: str) -> None:
     document = onesignal.compose(letter(options={**OPTIONS, "link": link}, expires_in_seconds=-3), "token")
