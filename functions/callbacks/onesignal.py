@@ -2,8 +2,8 @@
 
     {"event": "message.push.received", "notification_id": "...", "epoch": 0}
 
-Both ids are in the message's data. Without `epoch` it is about the first. A person has several devices: that one of them
-got it is a receipt, that one did not is none.
+Both ids are in the message's data. Without `epoch` it is about the first. A person has several devices: that one of
+them got it is a receipt, that one did not is none.
 """
 
 from __future__ import annotations
