@@ -106,9 +106,12 @@ def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, Any]:
 
 
 def owed_after(change: Change, sagas: SagaSet) -> list[Owed]:
-    """List what to publish for a change: for what it touched; for a copy of finished work, all that is still owed."""
+    """List what to publish for a change: for what it touched; for a copy of finished work, all that is still owed.
+
+    A copy may have come together with what changed another channel of the same saga.
+    """
     items = owed(change.after, sagas.now)
-    if not change.entries or change.after.status is not change.before.status:
+    if not change.entries or change.has_copy or change.after.status is not change.before.status:
         return items
     touched = {delivery.channel for delivery in change.touched()}
     return [item for item in items if getattr(item, "channel", None) in touched]

@@ -126,8 +126,10 @@ async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence
 
 
 def _fold(resources: Resources, sagas: SagaSet, change: Change, event: Event, known: Known) -> None:
+    has_changed = False
     for occurrence in _occurrences(resources, change, event, known):
-        change.take(decide(change.after, occurrence, sagas.now))
+        has_changed |= change.take(decide(change.after, occurrence, sagas.now))
+    change.has_copy |= not has_changed
 
 
 def _occurrences(resources: Resources, change: Change, event: Event, known: Known) -> list[Occurrence]:

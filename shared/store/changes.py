@@ -24,12 +24,16 @@ from shared.store.columns import (
 
 @dataclass(slots=True)
 class Change:
-    """What became of one locked saga, and the rendered content of the deliveries that are new in it."""
+    """What became of one locked saga, and the rendered content of the deliveries that are new in it.
+
+    `has_copy` says that one of the events that were folded changed nothing: what it owes may never have been published.
+    """
 
     before: Saga
     after: Saga
     entries: list[Entry] = field(default_factory=list)
     contents: dict[Channel, dict[str, Any]] = field(default_factory=dict)
+    has_copy: bool = False
 
     def take(self, decision: Decision) -> bool:
         """Note a decision; return whether it changed anything."""

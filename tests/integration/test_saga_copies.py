@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.broker.topology import commands
+from shared.broker.topology import EVENTS, RESULTS, commands
 from shared.outcomes import Outcome
 from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
@@ -169,3 +169,23 @@ async def test_a_late_success_wins_and_cancels_what_is_pending(store: Store) -> 
     assert retrying == "retrying"
     assert await world.status_of(command.notification_id) is SENT
     assert len(world.mail.letters) == 1
+
+
+async def test_a_copy_that_comes_together_with_news_of_another_channel_still_says_what_it_owes(store: Store) -> None:
+    world = World(store, email=ScriptedProvider(TRANSIENT))
+    await world.settle_in({"channels": ["email", "websocket"], "strategy": "all"})
+    notification = await world.post()
+    await world.deliver_queue(EVENTS)
+    await world.deliver_queue(EMAIL)
+    (failure,) = [message for message in world.broker.published if message.queue == RESULTS]
+    await world.hand([failure])
+    await world.deliver_queue(commands(Channel.WEBSOCKET))
+    success = [message for message in world.broker.published if message.queue == RESULTS][-1]
+    world.lose_messages()  # the process died before it published the retry
+
+    await world.hand([failure, success])
+    await world.turn_clock(5)
+    await world.deliver_everything()
+
+    assert await world.outcomes(notification) == ["transient", "accepted", "accepted"]
+    assert await world.status_of(notification) is SENT
