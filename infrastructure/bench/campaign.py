@@ -66,5 +66,5 @@ def demand_whole(warm_up: Measurement) -> None:
 
 async def _load(up: Stage, options: Options, *, count: int, rate: float | None = None, swallow: int = 0) -> Measurement:
     run = secrets.token_hex(4)
-    what = order(up, run, count=count, users=options.users, connections=options.connections, rate=rate)
+    what = order(up, run, options, count=count, rate=rate)
     return await under_load(up, what, swallow=swallow)

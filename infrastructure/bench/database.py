@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from infrastructure.bench.parcels import address
+from infrastructure.sandbox.behaviours import Behaviour, token_for
 from shared.errors import SettingMissing
-from shared.statuses import NotificationStatus
+from shared.statuses import NotificationStatus, PushService
 from shared.store import Store
 from shared.store.directory import User
 from shared.tenants import OPEN_TENANT
@@ -49,11 +50,19 @@ async def _run(url: str, statement: str) -> None:
         await store.close()
 
 
-async def put_users(store: Store, count: int) -> None:
-    """Make people known, each with an address."""
-    users = [User(id=str(number), name=f"User {number}", email=address(str(number))) for number in range(1, count + 1)]
+async def put_users(store: Store, count: int, *, everywhere: bool = False) -> None:
+    """Make people known, each with an address; or with one on every channel, as the sandbox knows them."""
+    users = [_user(number, everywhere=everywhere) for number in range(1, count + 1)]
     await store.directory.put_users(OPEN_TENANT, users)
+    for user in users if everywhere else ():
+        token = f"{token_for(Behaviour.ACCEPTED)}.{user.id}"
+        await store.devices.register(OPEN_TENANT, user.id, provider=PushService.FCM.value, token=token)
     await store.database.run("ANALYZE users")
+
+
+def _user(number: int, *, everywhere: bool) -> User:
+    more = {"phone": f"+1555{1_000_000 + number}", "telegram": str(40_000_000 + number)} if everywhere else {}
+    return User(id=str(number), name=f"User {number}", email=address(str(number)), **more)
 
 
 async def under_way(store: Store) -> int:

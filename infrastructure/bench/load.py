@@ -11,12 +11,13 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from infrastructure.bench.client import Posting, now
 from infrastructure.bench.matching import ACCEPTED, Answers
 from infrastructure.bench.pace import ClosedLoop, OpenLoop
-from infrastructure.bench.parcels import Parcels
+from infrastructure.bench.parcels import MAIL, Parcels
 
 SILENCE_SECONDS = 30.0
 """Nothing answered for so long: what is under way is given up as cut off."""
@@ -35,11 +36,12 @@ class Order:
     users: int
     connections: int
     rate: float | None = None
+    channels: Sequence[str] = (MAIL,)
 
     @property
     def parcels(self) -> Parcels:
         """The parcels to post."""
-        return Parcels(run=self.run, count=self.count, users=self.users)
+        return Parcels(run=self.run, count=self.count, users=self.users, channels=tuple(self.channels))
 
     def text(self) -> str:
         """Write it as an argument."""

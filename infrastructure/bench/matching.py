@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from infrastructure.bench.parcels import Parcels, address
+from infrastructure.bench.parcels import MAIL, Parcels, address
 
 ACCEPTED = 202
 
@@ -64,7 +64,7 @@ def match(parcels: Parcels, answers: Answers, mails: Iterable[Mail]) -> Tally:
     return Tally(
         accepted=len(accepted),
         refused=parcels.count - len(accepted),
-        lost=sum(number not in first for number in accepted),
+        lost=sum(number not in first for number in accepted if parcels.channel(number) == MAIL),
         duplicates=copies,
         misdirected=sum(mail.recipient != address(parcels.user(number)) for number, mail in first.items()),
         strays=strays,

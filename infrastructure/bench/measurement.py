@@ -16,6 +16,7 @@ from infrastructure.bench.components import PARTS, RUNTIME, Reading, Usage
 from infrastructure.bench.database import count_sent
 from infrastructure.bench.load import Order
 from infrastructure.bench.matching import Answers, Mail, Tally, match
+from infrastructure.bench.options import Options
 from infrastructure.bench.percentiles import Percentiles, percentiles
 from infrastructure.bench.processes import Memory
 from infrastructure.bench.set_sizes import Sums
@@ -126,7 +127,7 @@ async def under_load(stage: Stage, order: Order, *, swallow: int = 0) -> Measure
         meter = Meter(stage, more={components.BENCH: frozenset({load.pid})})
         await meter.start()
         accepted = int(await load.ask("go", LONGEST_LOAD_SECONDS))
-        ended = await settle(stage.store, stage.sink, accepted)
+        ended = await settle(stage.store, stage.sink, order.parcels.mails(accepted))
         await meter.stop()
         return await meter.tell(await _traffic(stage, order, load, ended))
 
@@ -160,7 +161,7 @@ def _told(answers: Answers, tally: Tally, *, seconds: float, unsent: int) -> Tra
     )
 
 
-def order(stage: Stage, run: str, *, count: int, users: int, connections: int, rate: float | None = None) -> Order:
+def order(stage: Stage, run: str, options: Options, *, count: int, rate: float | None = None) -> Order:
     """Write the order for a load on what is up."""
     parts = urlsplit(stage.url)
     assert parts.hostname is not None
@@ -170,7 +171,8 @@ def order(stage: Stage, run: str, *, count: int, users: int, connections: int, r
         port=parts.port,
         run=run,
         count=count,
-        users=users,
-        connections=connections,
+        users=options.users,
+        connections=options.connections,
         rate=rate,
+        channels=options.channels,
     )

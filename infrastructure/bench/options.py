@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from infrastructure.bench.parcels import MAIL
+from shared.statuses import Channel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -21,11 +24,17 @@ class Options:
     chunking: bool = True
     pipelining: bool = True
     swallow: int = 0
+    all_channels: bool = False
     embedded: bool = False
     history: int = 0
     compare_history: bool = False
     json_file: Path | None = None
     shape: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that are posted for, in turn."""
+        return tuple(channel.value for channel in Channel) if self.all_channels else (MAIL,)
 
     @property
     def open_loop(self) -> int:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 BEFORE, AFTER = b"Parcel #", b" is on its way"
 EVENT_TYPE = "parcel_sent"
 LONGEST_MARK = 64
+MAIL = "email"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcels:
-    """The parcels of one run, numbered from 0, for users in turn."""
+    """The parcels of one run, numbered from 0, for users in turn, over channels in turn."""
 
     run: str
     count: int
     users: int
+    channels: tuple[str, ...] = (MAIL,)
 
     def mark(self, number: int) -> str:
         """Write the mark of a parcel."""
@@ -32,6 +34,14 @@ class Parcels:
         """Choose the user of a parcel."""
         return str(1 + number % self.users)
 
+    def channel(self, number: int) -> str:
+        """Choose the channel of a parcel."""
+        return self.channels[number % len(self.channels)]
+
+    def mails(self, count: int) -> int:
+        """Count those of the first so many that go by mail."""
+        return sum(self.channel(number) == MAIL for number in range(count))
+
     def request(self, number: int) -> bytes:
         """Write the whole request, so that nothing is left to do when it is sent."""
         message = BEFORE.decode() + self.mark(number) + AFTER.decode()
@@ -39,7 +49,7 @@ class Parcels:
             "event_type": EVENT_TYPE,
             "user_id": self.user(number),
             "timestamp": "2026-11-20T12:00:00Z",
-            "data": {"message": message, "preferred_channel": "email"},
+            "data": {"message": message, "preferred_channel": self.channel(number)},
         }
         body = json.dumps(event).encode()
         head = b"POST /events HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"

@@ -46,8 +46,8 @@ async def stage(options: Options, settings: Settings, rows: int, say: Say) -> As
         store = Store(database_url, pool_max=2)
         await store.open()
         stack.push_async_callback(store.close)
-        await put_users(store, options.users)
-        world = {"DATABASE_URL": database_url, "LOG_LEVEL": settings.log_level, "CHANNELS": "email,websocket"}
+        await put_users(store, options.users, everywhere=options.all_channels)
+        world = {"DATABASE_URL": database_url, "LOG_LEVEL": settings.log_level, **_channels(options)}
         if not options.embedded:
             say("RabbitMQ")
             async with _noting(roots, RABBITMQ):
@@ -68,6 +68,13 @@ async def _noting(roots: dict[str, frozenset[int]], part: str) -> AsyncIterator[
     yield
     if started := frozenset(processes.children() - before):
         roots[part] = started
+
+
+def _channels(options: Options) -> dict[str, str]:
+    """Choose the channels that are served; for all but mail the sandbox stands in, and takes its time as they do."""
+    if not options.all_channels:
+        return {"CHANNELS": "email,websocket"}
+    return {"CHANNELS": ",".join(options.channels), "SANDBOX": "true"}
 
 
 def _sink(options: Options) -> str:

@@ -124,6 +124,7 @@ def demo() -> None:
 @click.option("--chunking/--no-chunking", default=True, help="Whether the mail server offers CHUNKING.")
 @click.option("--pipelining/--no-pipelining", default=True, help="Whether the mail server offers PIPELINING.")
 @click.option("--swallow", type=COUNT, default=0, help="Have the mail server lose so many, to see the benchmark fail.")
+@click.option("--all-channels", is_flag=True, help="Every channel in turn, the sandbox for all but mail.")
 @click.option("--embedded", is_flag=True, help="Without RabbitMQ: the broker is in the process.")
 @click.option("--history", type=COUNT, default=0, help="How many ended notifications are in the database before.")
 @click.option("--compare-history", is_flag=True, help="Measure with empty tables too, and print the ratio.")

@@ -15,6 +15,7 @@ from infrastructure.bench.processes import Process, name, parse_memory, parse_st
 from infrastructure.bench.scraping import find_inode
 from infrastructure.bench.set_sizes import averages, parse
 
+MIXED = Parcels(run="a1", count=4, users=2, channels=("email", "sms"))
 PARCELS = Parcels(run="a1", count=3, users=2)
 CLI = ["python", "-m", "infrastructure.local.cli"]
 
@@ -187,3 +188,14 @@ def test_the_socket_of_a_connection_is_found_by_its_two_ports() -> None:
 
     assert find_inode(table, 0x1F90, 0xC001) == "222"
     assert find_inode(table, 0x1F90, 0xC002) is None
+
+
+def test_of_a_mix_of_channels_only_what_goes_by_mail_can_be_missing_at_the_mail_server() -> None:
+    answers = Answers(due=[1.0] * 4, sent=[1.0] * 4, answered=[1.1] * 4, statuses=[202] * 4, ids=[""] * 4)
+
+    found = match(MIXED, answers, [Mail(1.5, "a1-0", "user1@example.test")])
+
+    asked = [json.loads(MIXED.request(number).partition(b"\r\n\r\n")[2])["data"] for number in range(4)]
+    assert [data["preferred_channel"] for data in asked] == ["email", "sms", "email", "sms"]
+    assert (MIXED.mails(3), PARCELS.mails(3)) == (2, 3)
+    assert (found.accepted, found.lost, len(found.mail_seconds)) == (4, 1, 1)
