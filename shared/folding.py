@@ -22,6 +22,8 @@ from shared.statuses import Channel, NotificationStatus
 from shared.store.changes import Change
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
+from shared.store.template_versions import Key
+from shared.templates import TemplateVersion
 from shared.wishes import NO_WISHES, Wishes
 from shared.workflows import DEFAULT, DEFAULT_PLAN, Workflow
 
@@ -33,8 +35,11 @@ def route(known: Facts, served: frozenset[Channel]) -> Routed:
     workflow = read_workflow(known.workflow)
     is_known = Why.UNKNOWN_USER not in known.obstacles.values()  # says more than a channel that is missing
     obstacles = {**known.obstacles, **_not_served(served)} if is_known else known.obstacles
+    plan = DEFAULT_PLAN if workflow is DEFAULT else workflow.plan().but(workflow=known.workflow_of)
+    if known.template_version is not None:
+        plan = plan.but(template_version=known.template_version)
     routed = Routed(
-        plan=DEFAULT_PLAN if workflow is DEFAULT else workflow.plan().but(workflow=known.workflow_of),
+        plan=plan,
         wanted=workflow.wanted(known.preferred),
         obstacles=obstacles,
         preferred=known.preferred,
@@ -74,15 +79,25 @@ async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Fa
     fresh = [(change, channels) for change in changes if (channels := change.queued())]
     unread = [change.before.id for change, _ in fresh if change.before.id not in known]
     known |= await sagas.facts(unread)
+    templates = await sagas.templates({key for change, _ in fresh if (key := _template_key(change.after))})
     for change, channels in fresh:
-        facts = known[change.before.id]
+        facts, stored = known[change.before.id], templates.get(_template_key(change.after) or _NO_TEMPLATE)
         for channel in channels:
-            change.contents[channel] = content(change.after, channel, facts)
+            change.contents[channel] = content(change.after, channel, facts, stored)
     await sagas.save(changes, looked=looked)
     await sagas.bury("unknown", "orchestrate", [c.after for c in changes if _ended_unknown(c)])
 
 
-def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, Any]:
+_NO_TEMPLATE: Key = ("", "", 0)
+
+
+def _template_key(saga: Saga) -> Key | None:
+    """Say which version a saga has begun with, if a tenant has written it."""
+    version = saga.plan.template_version
+    return None if version is None else (saga.tenant, saga.plan.template, version)
+
+
+def content(saga: Saga, channel: Channel, known: Facts, stored: TemplateVersion | None = None) -> dict[str, Any]:
     """Put the event into words for a channel; what cannot be rendered says so, and the attempt fails for good."""
     variables = {
         **known.data,
@@ -92,17 +107,27 @@ def content(saga: Saga, channel: Channel, known: Facts) -> dict[str, Any]:
         "user_name": known.user_name,
     }
     try:
-        words: dict[str, Any] = {**render(saga.plan.template, channel, variables)}
+        words = _written(render(saga.plan.template, channel, variables, stored, known.locale), stored)
     except RenderingFailed as broken:
         words = {"unrenderable": str(broken)}
     try:
         if options := options_for(channel, saga.plan.options, known.data):
-            words["options"] = options
+            words["options"] = {**words.get("options", {}), **options}  # an event's own HTML goes before
     except ValidationError:  # accepted by rules that were more lenient
         words["unrenderable"] = "the event's options are malformed"
     if channel is Channel.EMAIL and saga.plan.category != DEFAULT_CATEGORY:
         words["category"] = saga.plan.category  # what its unsubscribe link is about
     return {**words, "event_type": known.event_type}
+
+
+def _written(rendered: dict[str, str], stored: TemplateVersion | None) -> dict[str, Any]:
+    """Put what was rendered where the channels look for it; and remember which words of a tenant they are."""
+    words: dict[str, Any] = {"subject": rendered["subject"], "text": rendered["text"]}
+    if "html" in rendered:
+        words["options"] = {"html": rendered["html"]}
+    if stored and "language" in rendered:
+        words["template"] = {"name": stored.name, "version": stored.version, "language": rendered["language"]}
+    return words
 
 
 def owed_after(change: Change, sagas: SagaSet) -> list[Owed]:

@@ -1,32 +1,19 @@
-"""Put an event into words: Jinja templates, sandboxed, compiled once."""
+"""Put an event into words: those that a tenant has written, else our own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from shared.errors import Permanent
 from shared.statuses import Channel
+from shared.templates import FALLBACK_LANGUAGE, Template, TemplateVersion
+from shared.templating import Limits, RenderingFailed, write
+
+__all__ = ["BUILT_IN", "LONGEST_SUBJECT", "LONGEST_TEXT", "RenderingFailed", "Template", "render", "title_of"]
 
 LONGEST_TEXT = 100_000
-
-
-class RenderingFailed(Permanent):
-    """A template does not fit the event: a variable is missing, or it asks for what it may not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """The words for one channel."""
-
-    subject: str
-    text: str
-
+LONGEST_SUBJECT = 400
 
 PLAIN = Template(subject="{{ title }}", text="{{ message }}")
 LETTER = Template(
@@ -43,31 +30,7 @@ BUILT_IN: dict[str, dict[Channel, Template]] = {
     AS_GIVEN: dict.fromkeys(Channel, Template(subject="{{ subject }}", text="{{ message }}")),
 }
 
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """No attribute tricks, no mutation, and no operator that makes much out of little."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Refuse to multiply text and to raise to powers."""
-        if operator == "**" or not all(isinstance(side, int | float) for side in (left, right)):
-            raise RenderingFailed(f"the operator {operator} is for small numbers only")
-        return super().call_binop(context, operator, left, right)
-
-
-@lru_cache(maxsize=1)
-def _sandbox() -> _Sandbox:
-    environment = _Sandbox(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    for filler in ("center", "indent", "format", "wordwrap", "xmlattr", "tojson"):
-        environment.filters.pop(filler, None)
-    environment.globals.clear()
-    return environment
-
-
-@lru_cache(maxsize=2000)
-def _compiled(source: str) -> Any:
-    return _sandbox().from_string(source)
+_LIMITS = Limits(characters=LONGEST_TEXT)
 
 
 @lru_cache(maxsize=1000)
@@ -77,24 +40,49 @@ def title_of(event_type: str) -> str:
     return " ".join(words).capitalize()
 
 
-def render(name: str, channel: Channel, variables: Mapping[str, Any]) -> dict[str, str]:
-    """Render a template's subject and text for a channel.
+def built_in(name: str) -> TemplateVersion | None:
+    """Find a template of our own, as version 0."""
+    words = BUILT_IN.get(name)
+    contents = {channel: {FALLBACK_LANGUAGE: one} for channel, one in words.items()} if words else None
+    return TemplateVersion(name=name, version=0, contents=contents) if contents else None
+
+
+def render(
+    name: str,
+    channel: Channel,
+    variables: Mapping[str, Any],
+    stored: TemplateVersion | None = None,
+    locale: str = FALLBACK_LANGUAGE,
+) -> dict[str, str]:
+    """Render a template for a channel: `subject`, `text`, for e-mail `html` where there is one.
+
+    What a tenant has published goes before what is built in; `language` tells in which language it was found.
 
     Raises:
         RenderingFailed: the template does not exist, or does not fit; the reason names the variable, not its value.
     """
-    template = BUILT_IN.get(name, {}).get(channel)
+    found = stored.words(channel, locale) if stored else None
+    template = found[1] if found else BUILT_IN.get(name, {}).get(channel)
     if template is None:
         raise RenderingFailed(f"there is no template {name!r} for {channel}")
     try:
-        subject = _compiled(template.subject).render(variables)
-        text = _compiled(template.text).render(variables)
-    except TemplateError as broken:
+        words = write_words(channel, template, variables)
+    except RenderingFailed as broken:
         raise RenderingFailed(f"template {name!r}: {broken}"[:300]) from None
-    except RenderingFailed:
-        raise
-    except Exception as broken:  # 1 / 0, text + number: its text may repeat a value
-        raise RenderingFailed(f"template {name!r}: {type(broken).__name__}") from None
-    if len(text) > LONGEST_TEXT or len(subject) > LONGEST_TEXT:
-        raise RenderingFailed(f"template {name!r} makes more than {LONGEST_TEXT} characters")
-    return {"subject": " ".join(subject.split())[:400], "text": text}
+    return {**words, "language": found[0]} if found else words
+
+
+def write_words(channel: Channel, template: Template, variables: Mapping[str, Any]) -> dict[str, str]:
+    """Write every part of the words of a channel.
+
+    Raises:
+        RenderingFailed: one of them does not fit the variables.
+    """
+    subject = write(template.subject, variables, limits=_LIMITS)
+    words = {
+        "subject": " ".join(subject.split())[:LONGEST_SUBJECT],
+        "text": write(template.text, variables, limits=_LIMITS),
+    }
+    if template.html and channel is Channel.EMAIL:
+        words["html"] = write(template.html, variables, is_html=True, limits=_LIMITS)
+    return words

@@ -70,11 +70,13 @@ class Plan(Record):
 
     `steps` are the channels that can be used, in order; `passed` says why the others cannot. `correction` is the
     template of what follows a message that could not be taken back. `options` are those of the workflow, by channel
-    (`shared/options.py`). `workflow` says which rule it was.
+    (`shared/options.py`). `workflow` says which rule it was. `template_version` is the published
+    one; None: there is only what is built in.
     """
 
     category: str = "general"
     template: str = "plain"
+    template_version: int | None = None
     steps: tuple[Channel, ...] = ()
     strategy: Strategy = Strategy.FIRST
     passed: Mapping[str, str] = field(default_factory=dict)

@@ -38,6 +38,8 @@ class Facts:
     wishes: Wishes = NO_WISHES
     obstacles: Mapping[Channel, Why]
     left_alone: Mapping[Channel, datetime] = field(default_factory=dict)
+    locale: str = "en"
+    template_version: int | None = None
 
 
 _IS_SUPPRESSED = " OR ".join(
@@ -47,7 +49,7 @@ COLUMNS = f"""
        n.id, n.event_type, n.user_id, COALESCE(u.name, ''), n.data, n.preferred,
        COALESCE(n.own_workflow, w.definition, d.definition), u.id IS NOT NULL, n.has_own_expiry,
        CASE WHEN w.tenant IS NOT NULL THEN 'event type' WHEN d.tenant IS NOT NULL THEN 'tenant' ELSE 'carillon' END,
-       n.wishes,
+       n.wishes, COALESCE(u.locale, 'en'), t.published,
        {", ".join(f"{column} IS NOT NULL" for column in ADDRESS.values())},
        u.quiet_hours::text, u.time_zone, c.definition::text,
        (SELECT array_agg(CASE WHEN p.category = '*' THEN '*' ELSE '' END || p.enabled::text || ' ' || p.channel)
@@ -63,10 +65,13 @@ LEFT JOIN users u ON u.tenant = n.tenant AND u.id = n.user_id
 LEFT JOIN workflows w ON w.tenant = n.tenant AND w.event_type = n.event_type
 LEFT JOIN workflows d ON d.tenant = n.tenant AND d.event_type = '*'
 LEFT JOIN contact_policies c ON c.tenant = n.tenant
+LEFT JOIN templates t ON t.tenant = n.tenant
+    AND t.name = COALESCE(n.wishes->>'template', COALESCE(n.own_workflow, w.definition, d.definition)->>'template',
+                          'plain')
 WHERE n.id = ANY(%b)
 """
 _FACTS = f"SELECT {COLUMNS} {SOURCES}"
-_FIRST_ADDRESS = 11
+_FIRST_ADDRESS = 13
 _RULES = {rule.value: rule for rule in RuleOf}
 
 
@@ -94,6 +99,8 @@ def facts_of(row: tuple[Any, ...], now: datetime) -> Facts:
         has_own_expiry=row[8],
         workflow_of=_RULES[row[9]],
         wishes=Wishes.from_json(row[10]) if row[10] else NO_WISHES,
+        locale=row[11],
+        template_version=row[12],
         obstacles=_obstacles(row[7], addresses, unwanted, tuple(suppressed or ())),
         left_alone=left_alone(read_policy(policy), own_hours, zone, category, now)
         if own_hours or policy

@@ -16,6 +16,7 @@ _FRESH = Plan()
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "category": str,
     "template": str,
+    "template_version": int,
     "strategy": str,
     "passed": dict,
     "retry_seconds": list,
@@ -53,6 +54,7 @@ def from_json(document: dict[str, Any] | None) -> Plan:
     return Plan(
         category=document.get("category", fresh.category),
         template=document.get("template", fresh.template),
+        template_version=document.get("template_version"),
         steps=tuple(Channel(step) for step in document["steps"]),
         strategy=Strategy(document.get("strategy", fresh.strategy)),
         passed=document.get("passed", {}),

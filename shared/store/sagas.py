@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -35,7 +35,9 @@ from shared.store.saga_rows import (
     saga_of,
 )
 from shared.store.saga_sql import CHANGED, DELIVERY_LIST, DELIVERY_VALUES, TOLD
+from shared.store.template_versions import Key, KnownVersions, read_versions
 from shared.store.undoing import Correction, Undoing
+from shared.templates import TemplateVersion
 
 _LOCK = f"SELECT {NOTIFICATION_COLUMNS} FROM notifications n WHERE id = ANY(%b) ORDER BY id FOR UPDATE"  # noqa: S608
 _LOCK_DUE = f"""
@@ -87,8 +89,9 @@ WHERE id IN (
 class SagaSet:
     """The rows that one transaction has locked."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known_versions: KnownVersions | None = None) -> None:
         self._connection = connection
+        self._known_versions = known_versions or KnownVersions()
         self._bounced: set[UUID] = set()
         self.now: datetime = datetime.max
 
@@ -158,6 +161,10 @@ class SagaSet:
     async def facts(self, ids: Sequence[UUID]) -> dict[UUID, Facts]:
         """Read what routing and rendering ask about notifications."""
         return await facts(self._connection, ids, self.now)
+
+    async def templates(self, keys: Collection[Key]) -> Mapping[Key, TemplateVersion]:
+        """Read versions of templates; those that this process knows already are not asked for."""
+        return await read_versions(self._connection, self._known_versions, keys) if keys else {}
 
     async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
         """Keep sagas as dead letters."""
@@ -234,6 +241,7 @@ class Sagas:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known_versions = KnownVersions()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SagaSet]:
@@ -243,7 +251,7 @@ class Sagas:
             DatabaseUnavailable: something that passes; nothing was written, or the outcome is unknown.
         """
         async with self._database.transaction() as connection:
-            yield SagaSet(connection)
+            yield SagaSet(connection, self._known_versions)
 
     async def due(self, limit: int) -> list[UUID]:
         """List what must be looked at, oldest first, without locking or reading it."""

@@ -20,6 +20,7 @@ from shared.store.receipts import Receipts
 from shared.store.sagas import Sagas
 from shared.store.secrets import Secrets
 from shared.store.suppressions import Suppressions
+from shared.store.templates import Templates
 from shared.store.unlocked import UnlockedSagas
 from shared.store.users import Users
 from shared.store.views import Views
@@ -47,6 +48,7 @@ class Store:
         self.listing = Listing(self.database)
         self.receipts = Receipts(self.database)
         self.suppressions = Suppressions(self.database)
+        self.templates = Templates(self.database)
         self.unlocked = UnlockedSagas(self.database)
         self.users = Users(self.database)
         self.views = Views(self.database)

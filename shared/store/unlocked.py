@@ -38,6 +38,7 @@ from shared.store.saga_rows import (
 )
 from shared.store.saga_sql import CHANGED_IF_SEEN, DELIVERY_LIST, DELIVERY_VALUES, TOLD
 from shared.store.sagas import SagaSet
+from shared.store.template_versions import KnownVersions
 
 _FRESH = f"SELECT n.xmin::text, {NOTIFICATION_COLUMNS}, {FACT_COLUMNS} {FACT_SOURCES}"
 _ANSWERED = f"""
@@ -77,8 +78,8 @@ class ChangedMeanwhile(Exception):
 class UnlockedSet(SagaSet):
     """What was read of a set of sagas. Nothing of it is held."""
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, known_versions: KnownVersions | None = None) -> None:
+        super().__init__(connection, known_versions)
         self._seen: dict[UUID, str] = {}
         self._deliveries_seen: dict[tuple[UUID, str], str] = {}
         self._facts: dict[UUID, Facts] = {}
@@ -212,6 +213,7 @@ class UnlockedSagas:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known_versions = KnownVersions()
 
     @asynccontextmanager
     async def sagas(self) -> AsyncIterator[SagaSet]:
@@ -221,4 +223,4 @@ class UnlockedSagas:
             DatabaseUnavailable: something that passes; nothing was written, or the outcome is unknown.
         """
         async with self._database.connection() as connection:
-            yield UnlockedSet(connection)
+            yield UnlockedSet(connection, self._known_versions)

@@ -7,11 +7,19 @@ from uuid import UUID
 
 from shared.saga import OnAmbiguous, Why
 from shared.statuses import Channel, OutcomeKind
+from shared.store.directory import User
 from shared.store.facts import Facts
+from shared.store.templates import Draft, Revise
+from shared.templates import Template
 from shared.wishes import NO_WISHES, Priority, Wishes
-from tests.contract.stage import EMAIL, TENANT, USER, WEBSOCKET, Stage, order, outcome
+from tests.contract.stage import ADDRESS, EMAIL, TENANT, USER, WEBSOCKET, Stage, order, outcome
 
 UNREACHABLE = {channel: Why.NO_ADDRESS for channel in Channel if channel not in (EMAIL, WEBSOCKET)}
+
+
+def always(draft: Draft) -> Revise:
+    """Make the same words of whatever was before."""
+    return lambda _: draft
 
 
 async def facts(stage: Stage, key: UUID) -> Facts:
@@ -104,3 +112,48 @@ async def test_the_wishes_of_one_notification_are_told(stage: Stage) -> None:
 
     assert (await facts(stage, mine)).wishes == wishes
     assert (await facts(stage, other)).wishes is NO_WISHES
+
+
+async def test_which_version_of_its_template_is_published_is_read_with_the_facts(stage: Stage) -> None:
+    for name, text, is_published in [
+        ("plain", "one", True),
+        ("plain", "two", True),
+        ("plain", "three", False),
+        ("invoice", "one", True),
+    ]:
+        revise = always(Draft(default_language="de", contents={EMAIL: {"de": Template("", text)}}))
+        await stage.store.templates.add(TENANT, name, revise, publish=is_published, made_by="")
+    await stage.store.directory.put_workflow(TENANT, "order_created", {"template": "invoice"})
+    await stage.store.directory.put_workflow(TENANT, "order_lost", {"template": "nothing"})
+
+    found = [
+        (await facts(stage, await stage.keep(number, event_type=event_type))).template_version
+        for number, event_type in enumerate(("order_created", "order_shipped", "order_lost"))
+    ]
+
+    assert found == [1, 2, None]
+
+
+async def test_the_locale_of_a_person_is_read_with_the_facts(stage: Stage) -> None:
+    await stage.store.directory.put_users(TENANT, [User(id=USER, email=ADDRESS, locale="de-AT")])
+
+    assert (await facts(stage, await stage.keep(1))).locale == "de-AT"
+    assert (await facts(stage, await stage.keep(2, user="nobody"))).locale == "en"
+
+
+async def test_versions_are_read_by_tenant_name_and_number(stage: Stage) -> None:
+    first = Draft(default_language="de", contents={EMAIL: {"de": Template("Betreff", "Text", "<p>")}})
+    second = Draft(default_language=None, contents={EMAIL: {"en": Template("", "Text")}})
+    for draft in (first, second):
+        await stage.store.templates.add(TENANT, "invoice", always(draft), publish=True, made_by="")
+    keys = {(TENANT, "invoice", 1), (TENANT, "invoice", 2), (TENANT, "invoice", 3), ("other", "invoice", 1)}
+
+    async with stage.store.sagas.transaction() as sagas:
+        found = await sagas.templates(keys)
+        again = await sagas.templates(keys)
+        nothing = await sagas.templates(set())
+
+    assert set(found) == {(TENANT, "invoice", 1), (TENANT, "invoice", 2)}
+    assert found[TENANT, "invoice", 1].contents == first.contents
+    assert [found[TENANT, "invoice", version].default_language for version in (1, 2)] == ["de", "de"]
+    assert (again, nothing) == (found, {})

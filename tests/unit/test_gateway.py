@@ -26,6 +26,7 @@ from infrastructure.local.targets import AsgiApp
         ("GET", "/health/ready", "ingest"),
         ("GET", "/ws/1", "realtime"),
         ("GET", "/users/1", "directory"),
+        ("POST", "/templates/welcome/preview", "templates"),
         ("POST", "/callbacks/twilio", "callbacks"),
         ("GET", "/unsubscribe/a.b", "callbacks"),
         ("POST", "/keys/1/rotate", "access"),

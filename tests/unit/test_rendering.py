@@ -83,31 +83,10 @@ def test_a_template_reaches_no_further_than_the_event(text: str, written: Any) -
 
 @pytest.mark.parametrize("name", ["range", "lipsum", "cycler", "joiner", "namespace", "dict"])
 def test_a_template_has_nothing_but_the_event_to_work_with(name: str, written: Any) -> None:
-    with pytest.raises(RenderingFailed, match=f"'{name}' is undefined"):
+    with pytest.raises(RenderingFailed, match="nothing can be called"):
         written(f"{{{{ {name}(3) }}}}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{{ 'a' * 10**8 }}",
-        "{{ 'a' * 100000000 }}",
-        "{{ 100000000 * 'a' }}",
-        "{{ [1] * 1000 }}",
-        "{{ message * count }}",
-        "{{ 9 ** 999999999 }}",
-        "{{ '%0100000000d' % 1 }}",
-    ],
-)
-def test_no_operator_makes_much_out_of_little(text: str, written: Any) -> None:
-    with pytest.raises(RenderingFailed, match=r"the operator .* is for small numbers only"):
-        written(text, count=100_000_000)
-
-
-@pytest.mark.parametrize("name", ["center", "format", "indent", "wordwrap"])
-def test_no_filter_makes_much_out_of_little(name: str, written: Any) -> None:
-    with pytest.raises(RenderingFailed, match=f"No filter named '{name}'"):
-        written(f"{{{{ message|{name}(100000000) }}}}")
+    with pytest.raises(RenderingFailed, match=f"'{name}' is undefined"):
+        written(f"{{{{ {name} }}}}")
 
 
 def test_a_template_may_still_reckon(written: Any) -> None:

@@ -19,6 +19,8 @@ from shared.errors import DatabaseUnavailable
 from shared.statuses import DELIVERY_TRANSITIONS, NOTIFICATION_TRANSITIONS, Channel
 from shared.store.database import STATEMENT_SECONDS
 from shared.store.directory import User
+from shared.store.template_versions import Key
+from shared.templates import TemplateVersion
 from tests.simulation.store import rows
 
 K = TypeVar("K", bound=Hashable)
@@ -77,6 +79,8 @@ class Memory:
         self.contact_counters: Table[tuple[str, str], int] = Table()
         self.suppressions: Table[tuple[str, Channel, str], str] = Table()
         self.workflows: Table[tuple[str, str], dict[str, Any]] = Table()
+        self.templates: Table[tuple[str, str], int] = Table()
+        self.template_versions: Table[Key, TemplateVersion] = Table()
         self.tables: list[Table[Any, Any]] = [table for table in vars(self).values() if isinstance(table, Table)]
 
     def new_uuid(self) -> UUID:

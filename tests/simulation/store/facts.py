@@ -17,6 +17,7 @@ from shared.store.facts import Facts
 from shared.wishes import NO_WISHES, Wishes
 from tests.simulation.store.devices import address_of_devices
 from tests.simulation.store.engine import Transaction
+from tests.simulation.store.rows import NotificationRow
 
 
 def address_of(tx: Transaction, tenant: str, user: User | None, channel: Channel) -> str | None:
@@ -81,6 +82,11 @@ def _rule_of(own: object, found: object) -> RuleOf:
     return RuleOf.TENANT if found is not None else RuleOf.CARILLON
 
 
+def _template_of(row: NotificationRow, workflow: Mapping[str, Any] | None) -> str:
+    template: str = (row.wishes or {}).get("template") or (workflow or {}).get("template", "plain")
+    return template
+
+
 def _facts(tx: Transaction, key: UUID) -> Facts | None:
     row = tx.get(tx.memory.notifications, key)
     if row is None:
@@ -102,6 +108,8 @@ def _facts(tx: Transaction, key: UUID) -> Facts | None:
         workflow_of=_rule_of(own, workflow),
         has_own_expiry=row.has_own_expiry,
         wishes=Wishes.from_json(row.wishes) if row.wishes else NO_WISHES,
+        locale=user.locale if user else "en",
+        template_version=tx.get(tx.memory.templates, (tenant, _template_of(row, workflow))),
         obstacles={channel: why for channel, why in obstacles.items() if why is not None},
         left_alone=left_alone_on(tx, tenant, row.user_id, category),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,9 @@ from shared.store.changes import Change, is_resolved
 from shared.store.facts import Facts
 from shared.store.late_successes import LateSuccess
 from shared.store.sagas import Sagas, SagaSet
+from shared.store.template_versions import Key
 from shared.store.undoing import Correction, Undoing
+from shared.templates import TemplateVersion
 from tests.simulation.store import undoing
 from tests.simulation.store.engine import Memory, Transaction
 from tests.simulation.store.facts import facts_of
@@ -81,6 +83,14 @@ class MemorySagaSet(SagaSet):
     async def facts(self, ids: Sequence[UUID]) -> dict[UUID, Facts]:
         """Read what routing and rendering ask about notifications."""
         return await self.transaction.run(lambda tx: facts_of(tx, ids))
+
+    async def templates(self, keys: Collection[Key]) -> Mapping[Key, TemplateVersion]:
+        """Read versions of templates."""
+        if not keys:
+            return {}
+        table = self.transaction.memory.template_versions
+        found = await self.transaction.run(lambda tx: {key: tx.get(table, key) for key in keys})
+        return {key: version for key, version in found.items() if version is not None}
 
     async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
         """Keep sagas as dead letters."""

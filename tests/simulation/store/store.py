@@ -18,6 +18,7 @@ from tests.simulation.store.inbox import MemoryInbox
 from tests.simulation.store.intake import MemoryIntake
 from tests.simulation.store.receipts import MemoryReceipts
 from tests.simulation.store.sagas import MemorySagas
+from tests.simulation.store.templates import MemoryTemplates
 from tests.simulation.store.unlocked import MemoryUnlockedSagas
 from tests.simulation.store.views import MemoryViews
 
@@ -42,6 +43,7 @@ class MemoryStore(Store):
         self.secrets = MemorySecrets()
         self.inbox = MemoryInbox(memory)
         self.receipts = MemoryReceipts(memory)
+        self.templates = MemoryTemplates(memory)
         self.unlocked = MemoryUnlockedSagas(memory)
         self.views = MemoryViews(memory)
 
