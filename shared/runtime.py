@@ -12,6 +12,7 @@ from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.migrating import migrate
+from shared.workflow_files import WorkflowFile, read_file, stored
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,15 @@ class Resources:
         """Migrate, connect to the database (waiting for it), and connect to the broker (not waiting for it).
 
         Raises:
+            WorkflowsMalformed: the file of workflows cannot be read; it names the line.
             DatabaseUnavailable: it did not answer within a minute.
         """
+        rules = read_file(settings.workflows_file) if settings.workflows_file else None
         await migrate(database_url)
         store = Store(database_url, pool_max=settings.database_pool_max)
         await store.open()
+        if rules:
+            await _put_in_place(store, rules)
         resources = cls(settings=settings, store=store, broker=broker)
         broker.on_loss = resources.on_loss
         await broker.start()
@@ -61,3 +66,11 @@ class Resources:
         if "gate" in vars(self):
             await self.gate.close()
         await self.store.close()
+
+
+async def _put_in_place(store: Store, rules: WorkflowFile) -> None:
+    """Keep the workflows of a file, as every process of every start does: what is there already is not written."""
+    for tenant in rules.tenants:
+        changed = await store.directory.put_workflows(tenant, stored(rules.workflows))
+        if changed:
+            log.info("workflows were put in place from their file", extra={"tenant": tenant, "count": changed})

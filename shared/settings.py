@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     telegram_bot_token: SecretStr | None = Field(None, description="The bot that writes on Telegram.")
     telegram_base_url: str = Field("https://api.telegram.org", description="Where the Bot API is.")
 
+    workflows_file: str | None = Field(
+        None, description="A YAML file of workflows that are put in place at every start: docs/workflows.md."
+    )
     channels: str = Field(
         "email,whatsapp,sms,push,telegram,websocket", description="The channels that this installation sends on."
     )

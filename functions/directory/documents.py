@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from shared.addresses import Chat, Email, Phone
 from shared.contact_policy import QuietHoursRule, TimeZone, Wishes
 from shared.statuses import PushService
+from shared.workflows import Workflow
 
 MAX_BULK = 1_000
 
@@ -151,3 +152,31 @@ class DeviceDocument(BaseModel):
 
     provider: PushService
     platform: Platform = ""
+
+
+class WorkflowAnswer(Workflow):
+    """The workflow that an event type follows."""
+
+    event_type: str
+
+
+class WorkflowsAnswer(BaseModel):
+    """A page of a tenant's own workflows by event type."""
+
+    workflows: tuple[WorkflowAnswer, ...]
+    next_cursor: str | None
+
+
+class ImportDocument(BaseModel):
+    """Workflows by their event types, `*` being the tenant's default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workflows: dict[str, Workflow | None]
+
+
+class ImportedAnswer(BaseModel):
+    """What was read, and how many of them are new or changed."""
+
+    event_types: tuple[str, ...]
+    changed: int

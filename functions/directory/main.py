@@ -1,6 +1,6 @@
 """Know the people and the rules: users, their devices, and workflows.
 
-takes   /users and what belongs to each, /preferences/defaults, /erasures/{id}, /workflows/{event_type}
+takes   /users and what belongs to each, /preferences/defaults, /erasures/{id}, /workflows
 gives   nothing
 status  none
 """

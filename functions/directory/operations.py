@@ -7,6 +7,8 @@ from functions.directory.documents import (
     BulkDocument,
     DeviceDocument,
     ErasureAnswer,
+    ImportDocument,
+    ImportedAnswer,
     NewUserDocument,
     PreferencesAnswer,
     PreferencesDocument,
@@ -14,6 +16,8 @@ from functions.directory.documents import (
     UserDocument,
     UserPatch,
     UsersAnswer,
+    WorkflowAnswer,
+    WorkflowsAnswer,
 )
 from shared.access import Access
 from shared.contact_policy import ContactPolicy
@@ -205,7 +209,7 @@ PUT_WORKFLOW = Operation(
     summary="Create or replace the workflow of an event type; `*` is the default of the tenant.",
     tag="workflows",
     takes={JSON: Workflow},
-    gives={200: Answer(about="The workflow.")},
+    gives={200: Answer(about="The workflow.", model=WorkflowAnswer)},
     refuses=frozenset({400, 422}),
 )
 GET_WORKFLOW = Operation(
@@ -215,13 +219,46 @@ GET_WORKFLOW = Operation(
     access=Access.READ,
     summary="Show the workflow that an event type follows: its own, else the tenant's default, else Carillon's.",
     tag="workflows",
-    gives={200: Answer(about="The workflow.")},
+    gives={200: Answer(about="The workflow.", model=WorkflowAnswer)},
     refuses=frozenset({422}),
+)
+LIST_WORKFLOWS = Operation(
+    name="list_workflows",
+    method="GET",
+    path="/workflows",
+    access=Access.READ,
+    summary="List a page of the tenant's own workflows by event type.",
+    tag="workflows",
+    parameters=(Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),),
+    gives={200: Answer(about="A page.", model=WorkflowsAnswer)},
+    refuses=frozenset({422}),
+)
+DELETE_WORKFLOW = Operation(
+    name="delete_workflow",
+    method="DELETE",
+    path="/workflows/{event_type:path}",
+    access=Access.MANAGE,
+    summary="Let an event type follow the tenant's default again.",
+    tag="workflows",
+    gives={204: Answer(about="It has no workflow of its own any more.")},
+    refuses=frozenset({404, 422}),
+)
+IMPORT_WORKFLOWS = Operation(
+    name="import_workflows",
+    method="POST",
+    path="/workflows/import",
+    access=Access.MANAGE,
+    summary="Create or replace many workflows, all of them or none. What is wrong is told by its line.",
+    tag="workflows",
+    takes={"application/yaml": ImportDocument, JSON: ImportDocument},
+    gives={200: Answer(about="They are in place.", model=ImportedAnswer)},
+    refuses=frozenset({400, 422}),
+    example={"workflows": {"order_shipped": {"category": "orders", "channels": ["push", "email"]}}},
 )
 OPERATIONS = (
     *(CREATE_USER, LIST_USERS, PUT_USERS, PUT_USER, PATCH_USER, GET_USER),
     *(ERASE_USER, GET_ERASURE),
     *(GET_PREFERENCES, PUT_PREFERENCES, GET_DEFAULTS, PUT_DEFAULTS),
     *(LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE),
-    *(PUT_WORKFLOW, GET_WORKFLOW),
+    *(IMPORT_WORKFLOWS, LIST_WORKFLOWS, PUT_WORKFLOW, GET_WORKFLOW, DELETE_WORKFLOW),
 )

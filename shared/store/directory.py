@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from shared.statuses import Channel
-from shared.store.columns import Texts
+from shared.store.columns import Documents, Texts
 from shared.store.database import Database
 
 
@@ -42,10 +40,16 @@ _GET_USER = f"SELECT {USER_COLUMNS} FROM users WHERE tenant = %s AND id = %s"  #
 _GET_WORKFLOW = """
 SELECT definition FROM workflows WHERE tenant = %s AND event_type IN (%s, '*') ORDER BY event_type = '*' LIMIT 1
 """
-_PUT_WORKFLOW = """
-INSERT INTO workflows (tenant, event_type, definition) VALUES (%s, %s, %s)
+_PUT_WORKFLOWS = """
+INSERT INTO workflows AS w (tenant, event_type, definition)
+SELECT %b, * FROM unnest(%b::text[], %b::jsonb[])
 ON CONFLICT (tenant, event_type) DO UPDATE SET definition = EXCLUDED.definition, updated_at = clock_timestamp()
+WHERE w.definition <> EXCLUDED.definition
 """
+_LIST_WORKFLOWS = """
+SELECT event_type, definition FROM workflows WHERE tenant = %s AND event_type > %s ORDER BY event_type LIMIT %s
+"""
+_DELETE_WORKFLOW = "DELETE FROM workflows WHERE tenant = %s AND event_type = %s"
 _PUT_PREFERENCE = """
 INSERT INTO preferences (tenant, user_id, category, channel, enabled) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (tenant, user_id, category, channel) DO UPDATE SET enabled = EXCLUDED.enabled
@@ -64,7 +68,22 @@ class Directory:
 
     async def put_workflow(self, tenant: str, event_type: str, definition: Mapping[str, Any]) -> None:
         """Insert or replace the workflow of an event type; `*` is the tenant's default."""
-        await self._database.run(_PUT_WORKFLOW, (tenant, event_type, Jsonb(dict(definition))))
+        await self.put_workflows(tenant, {event_type: definition})
+
+    async def put_workflows(self, tenant: str, definitions: Mapping[str, Mapping[str, Any]]) -> int:
+        """Insert or replace workflows by their event types, all or none; return how many are new or changed."""
+        rows = sorted(definitions.items())
+        columns = [Texts([event_type for event_type, _ in rows]), Documents([dict(said) for _, said in rows])]
+        return await self._database.run(_PUT_WORKFLOWS, [tenant, *columns]) if rows else 0
+
+    async def workflows(self, tenant: str, *, after: str = "", limit: int = 100) -> list[tuple[str, dict[str, Any]]]:
+        """List event types with the definitions of their workflows, from behind the last one that is known."""
+        rows = await self._database.fetch(_LIST_WORKFLOWS, (tenant, after, limit))
+        return [(row[0], row[1]) for row in rows]
+
+    async def delete_workflow(self, tenant: str, event_type: str) -> bool:
+        """Let an event type follow the default again; return whether it had a workflow of its own."""
+        return bool(await self._database.run(_DELETE_WORKFLOW, (tenant, event_type)))
 
     async def put_preference(
         self, tenant: str, user_id: str, category: str, channel: Channel, *, enabled: bool

@@ -28,6 +28,14 @@ class MemoryDirectory(Directory):
         kept = json.loads(json.dumps(dict(definition)))
         await self._memory.run(lambda tx: tx.put(tx.memory.workflows, (tenant, event_type), kept))
 
+    async def put_workflows(self, tenant: str, definitions: Mapping[str, Mapping[str, Any]]) -> int:
+        """Insert or replace workflows by their event types; return how many are new or changed."""
+        rows = self._memory.workflows.rows
+        changed = {key: said for key, said in definitions.items() if rows.get((tenant, key)) != dict(said)}
+        for event_type, definition in sorted(changed.items()):
+            await self.put_workflow(tenant, event_type, definition)
+        return len(changed)
+
     async def put_preference(
         self, tenant: str, user_id: str, category: str, channel: Channel, *, enabled: bool
     ) -> None:
