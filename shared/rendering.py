@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.statuses import Channel
 from shared.templates import FALLBACK_LANGUAGE, Template, TemplateVersion
-from shared.templating import Limits, RenderingFailed, write
+from shared.templating import Limits, RenderingFailed, Variables, variables_of, write
 
 __all__ = ["BUILT_IN", "LONGEST_SUBJECT", "LONGEST_TEXT", "RenderingFailed", "Template", "render", "title_of"]
 
@@ -86,3 +86,11 @@ def write_words(channel: Channel, template: Template, variables: Mapping[str, An
     if template.html and channel is Channel.EMAIL:
         words["html"] = write(template.html, variables, is_html=True, limits=_LIMITS)
     return words
+
+
+def needs(channel: Channel, template: Template) -> Variables:
+    """Tell what the words of one channel need."""
+    sources = [template.subject, template.text]
+    if template.html and channel is Channel.EMAIL:
+        sources.append(template.html)
+    return Variables.together(map(variables_of, sources))

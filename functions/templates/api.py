@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -69,7 +71,7 @@ class TemplatesApi(ApiWork):
     async def _add(self, caller: Caller, name: str, revise: Revise, *, publish: bool) -> Response:
         made, is_new = await self._templates.add(caller.tenant, name, revise, publish=publish, made_by=caller.name)
         published = made.version if publish else await self._templates.published(caller.tenant, name)
-        return _answer(show(made, published), 201 if is_new else 200)
+        return _answer(await asyncio.to_thread(show, made, published), 201 if is_new else 200)
 
     async def list(self, request: Request, caller: Caller) -> Response:
         """List a page by name."""
@@ -80,7 +82,7 @@ class TemplatesApi(ApiWork):
     async def get(self, request: Request, caller: Caller) -> Response:
         """Show the published version, else the latest; where a tenant has none, ours."""
         version, published = await self._current(caller, name_in(request))
-        return _answer(show(version, published))
+        return _answer(await asyncio.to_thread(show, version, published))
 
     async def versions(self, request: Request, caller: Caller) -> Response:
         """List a page of versions."""
@@ -95,7 +97,8 @@ class TemplatesApi(ApiWork):
         """Show one version."""
         name = name_in(request)
         found = await self._version(caller, name, version_in(request))
-        return _answer(show(found, await self._templates.published(caller.tenant, name)))
+        published = await self._templates.published(caller.tenant, name)
+        return _answer(await asyncio.to_thread(show, found, published))
 
     async def publish(self, request: Request, caller: Caller) -> Response:
         """Publish a version; an older one is a rollback."""
@@ -118,7 +121,7 @@ class TemplatesApi(ApiWork):
             version, _ = await self._current(caller, name)
         else:
             version = await self._version(caller, name, asked.version)
-        previews = preview(version, asked)
+        previews = await asyncio.to_thread(preview, version, asked)
         if not previews:
             raise Refused(404, "Not found", "This template has no words for this channel.", field="channel")
         absent = tuple(sorted({path for one in previews for path in one.missing}))

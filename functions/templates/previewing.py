@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.templates.documents import PreviewDocument, SegmentsAnswer, SizeAnswer, WrittenAnswer
-from shared.rendering import LONGEST_TEXT, RenderingFailed, write_words
+from shared.rendering import LONGEST_TEXT, RenderingFailed, needs, write_words
 from shared.sms import segments
 from shared.statuses import Channel
 from shared.templates import Template, TemplateVersion
-from shared.templating import Variables, missing, variables_of
+from shared.templating import missing
 
 EXAMPLES = {"event_type": "example", "title": "Example", "user_id": "1", "user_name": "Ada"}
 """What an event and its user would bring."""
@@ -29,14 +29,6 @@ def preview(version: TemplateVersion, asked: PreviewDocument) -> list[WrittenAns
     channels = [channel for channel in version.contents if asked.channel in (None, channel)]
     found = [(channel, version.words(channel, asked.locale)) for channel in channels]
     return [_written(channel, *words, variables) for channel, words in found if words]
-
-
-def needs(channel: Channel, template: Template) -> Variables:
-    """Tell what the words of one channel need."""
-    sources = [template.subject, template.text]
-    if template.html and channel is Channel.EMAIL:
-        sources.append(template.html)
-    return Variables.together(map(variables_of, sources))
 
 
 def _written(channel: Channel, language: str, template: Template, variables: Mapping[str, Any]) -> WrittenAnswer:

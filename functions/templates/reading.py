@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TypeVar
 
@@ -27,6 +28,10 @@ async def read_document(request: Request, model: type[Model]) -> Model:
         Refused: 400, 413 or 422.
     """
     body = await read_body(request, LARGEST_BODY) or b"{}"
+    return await asyncio.to_thread(_validated, body, model)  # hundreds of templates take a second to check
+
+
+def _validated(body: bytes, model: type[Model]) -> Model:
     strict_json.parse(body, LARGEST_BODY)  # what it refuses, pydantic would let through: duplicate keys, NaN, \u0000
     try:
         return model.model_validate_json(body)

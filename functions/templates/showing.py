@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.templates.documents import TemplateAnswer, VariablesAnswer, WordsAnswer
-from functions.templates.previewing import needs
+from shared.rendering import needs
 from shared.templates import TemplateVersion
 from shared.templating import Variables
 

@@ -192,6 +192,13 @@ def _filter(subject: nodes.Expr, name: str, *words: nodes.Expr) -> nodes.Filter:
     return made
 
 
+def _rewrite_choice(node: nodes.CondExpr) -> nodes.Expr:
+    """Write nothing where `if` has no `else`, as Jinja does when it is not strict."""
+    if node.expr2 is None:
+        node.expr2 = nodes.Const("", lineno=node.lineno)
+    return node
+
+
 def _rewrite_getitem(node: nodes.Getitem) -> nodes.Expr:
     """Make a constant key an attribute, whose name is the template's; a slice a filter."""
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
@@ -216,5 +223,6 @@ _REWRITES: dict[type[nodes.Node], Callable[[Any], nodes.Node]] = {
     nodes.Getitem: _rewrite_getitem,
     nodes.Compare: _rewrite_compare,
     nodes.Call: _rewrite_call,
+    nodes.CondExpr: _rewrite_choice,
     nodes.Concat: lambda node: _filter(nodes.List(node.nodes, lineno=node.lineno), CONCATENATE),
 }

@@ -44,6 +44,7 @@ def written(source: str, **variables: Any) -> str:
         ("{% if count == 1 %}one{% elif count >= 3 %}many{% else %}two{% endif %}", "many"),
         ("{% if nobody %}{{ nobody.name }}{% else %}-{% endif %}{{ nobody|default('?') }}", "-?"),
         ("{{ 'yes' if order.discount is defined else 'no' }}{{ order.discount|d(0) }}", "no0"),
+        ("{{ 'Dr ' if doctor }}{{ user_name }}{{ '!' if count > 2 }}", "Ada!"),
         ("{% set sum = order.total * 2 %}{{ sum|round(1) }} {{ sum|int }}", "25.0 25"),
         ("{{ 'a' ~ 1 ~ none ~ true }} {{ 'a' + 'b' }}", "a1true ab"),
         ("{{ order.items|map(attribute='name')|join(', ') }}", "Tea, Cup"),
