@@ -123,6 +123,8 @@ async def test_which_version_of_its_template_is_published_is_read_with_the_facts
     ]:
         revise = always(Draft(default_language="de", contents={EMAIL: {"de": Template("", text)}}))
         await stage.store.templates.add(TENANT, name, revise, publish=is_published, made_by="")
+    theirs = always(Draft(default_language="de", contents={EMAIL: {"de": Template("", "theirs")}}))
+    await stage.store.templates.add("other", "nothing", theirs, publish=True, made_by="")
     await stage.store.directory.put_workflow(TENANT, "order_created", {"template": "invoice"})
     await stage.store.directory.put_workflow(TENANT, "order_lost", {"template": "nothing"})
 

@@ -19,6 +19,7 @@ from tests.mutants.planted import (
     steps,
     store,
     strategies,
+    templates,
 )
 
 PLANTED: tuple[Mutant, ...] = (
@@ -37,4 +38,5 @@ PLANTED: tuple[Mutant, ...] = (
     *keys.PLANTED,
     *posting.PLANTED,
     *people.PLANTED,
+    *templates.PLANTED,
 )
