@@ -252,9 +252,7 @@ def _text(value: Any) -> str:
 
 
 def _parts(value: Any) -> list[Any]:
-    if isinstance(present(value), str):
-        return list(spend_on(value))
-    if not isinstance(value, dict | list | tuple):
+    if not isinstance(present(value), str | dict | list | tuple):
         raise RenderingFailed("it takes apart what is no list")
     spend(1 + len(value))
     return list(value)

@@ -54,14 +54,6 @@ PLANTED = (
         looks_at=(SANDBOX,),
     ),
     Mutant(
-        name="reason-repeats-the-data",
-        breaks="Why a template cannot be written is told without the data.",
-        file="shared/templating/sandbox.py",
-        text="raise RenderingFailed(type(broken).__name__)",
-        instead="raise RenderingFailed(str(broken))",
-        looks_at=(SANDBOX,),
-    ),
-    Mutant(
         name="key-told-in-the-reason",
         breaks="Why a template cannot be written is told without the data, also where data is the key.",
         file="shared/templating/sandbox.py",
