@@ -195,6 +195,7 @@ class StoreOverWire(Store):
     def __init__(self, process: Process, store: Store) -> None:
         self.sagas = cast(Sagas, SagasOverWire(process, store.sagas))
         self.unlocked = cast(UnlockedSagas, UnlockedOverWire(process, store.unlocked))
+        self.erasures = store.erasures  # nobody is forgotten here: nothing goes over the wire
         for name in ROOMS:
             setattr(self, name, Room(process.wire, name, getattr(store, name)))
 
