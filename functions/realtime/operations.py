@@ -19,6 +19,12 @@ SERVE_SOCKET = Operation(
             about="Begin after this cursor; 0 for everything kept. Left out, only what is new comes.",
             schema={"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999_999},
         ),
+        Parameter(
+            name="token",
+            about="The person's token, for a browser, which can send no header. Better as a sub-protocol: "
+            "`carillon`, and `bearer.` with the token behind it.",
+            schema={"type": "string"},
+        ),
     ),
     gives={101: Answer(about="The socket is open.")},
     refuses=frozenset({422}),

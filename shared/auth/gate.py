@@ -92,10 +92,11 @@ class Gate:
 
 
 def _require(caller: Caller, connection: HTTPConnection, operation: Operation) -> None:
-    if operation.access is Access.PERSON:
-        person = str(connection.path_params.get(operation.person, ""))
-        may = caller.may_be(person, is_reading=operation.is_reading)
-    else:
-        may = caller.may(operation.access)
-    if not may:
-        raise Refused(403, "Forbidden", f"This needs the scope {operation.access}.")
+    if operation.access is not Access.PERSON:
+        if not caller.may(operation.access):
+            raise Refused(403, "Forbidden", f"This needs a key with the scope {operation.access}.")
+        return
+    person = str(connection.path_params.get(operation.person, ""))
+    if not caller.may_be(person, is_reading=operation.is_reading):
+        scopes = f"{Access.MANAGE} or {Access.READ}" if operation.is_reading else Access.MANAGE
+        raise Refused(403, "Forbidden", f"This needs the token of this person, or a key with the scope {scopes}.")

@@ -59,11 +59,11 @@ class KeyBook:
         Raises:
             DatabaseUnavailable: it is not known, and cannot be asked for.
         """
-        if not is_key(key):
-            return None
         hashed = digest(key)
         entry = self._entries.get(hashed)
         if entry is None or entry.fresh_until <= self._clock():
+            if not is_key(key):
+                return None
             if len(self._asking) >= MOST_WAITING:
                 raise DatabaseUnavailable("as many keys are asked for as may be")
             entry = await self._asking.submit(hashed)

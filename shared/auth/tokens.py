@@ -31,7 +31,7 @@ LONGEST_TOKEN = 8_192
 LONGEST_SECONDS = 366 * 86_400
 """A later end is as good as none: no socket, and no process, lives so long."""
 
-_USER_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,128}")
+_USER_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _REQUIRED = ["exp", "iss", "aud", "sub"]
 _BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError)
 """What a token may bring about that nobody of ours wrote."""

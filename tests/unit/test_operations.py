@@ -22,6 +22,7 @@ from shared.serve import load
 from shared.settings import Settings
 from shared.step import Api, ApiWork
 from shared.store import Store
+from tests.signers import SECRET, signed
 
 FOLDERS = sorted(path.parent.name for path in Path("functions").glob("*/operations.py"))
 APIS: dict[str, Api] = {folder: load(folder).FUNCTION for folder in FOLDERS}
@@ -108,3 +109,16 @@ def test_what_belongs_to_a_person_is_open_to_that_person_and_to_who_manages_peop
     assert (reader.may_be("7", is_reading=True), reader.may_be("7", is_reading=False)) == (True, False)
     assert manager.may_be("7", is_reading=False)
     assert not person.may(Access.READ)
+
+
+async def test_who_may_not_is_told_what_it_would_take() -> None:
+    gate = gate_of(Settings(jwt_secret=SECRET))
+    token = {"authorization": f"Bearer {signed(sub='7')}"}
+    said = []
+    for one in (operation(Access.SEND), operation(Access.PERSON), operation(Access.PERSON, "PUT")):
+        with pytest.raises(Refused) as refused:
+            await gate.admit(connection({"id": "8"}, **token), one)
+        said.append((refused.value.status, refused.value.detail))
+
+    assert [status for status, _ in said] == [403, 403, 403]
+    assert [detail.rpartition("scope ")[2] for _, detail in said] == ["send.", "manage or read.", "manage."]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, cast
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.access import Access, Caller
 from shared.auth.tokens import SECRET as OWN_SECRET
@@ -114,6 +117,7 @@ FORGED = {
     "of a number": by_hand(HS256, claims(sub=7), SECRET.encode()),
     "of an empty name": signed(sub=""),
     "of a name with a line break": signed(sub="7\n"),
+    "of half a character": signed(sub="\ud800"),
     "of a name that is too long": signed(sub="7" * 129),
     "of no tenant": signed(tenant=None),
     "of a tenant that is a list": signed(tenant=["acme"]),
@@ -135,6 +139,27 @@ async def test_a_token_that_is_not_good_is_refused_without_repeating_it(kind: st
     assert refused.status == 401
     assert FORGED[kind] not in refused.detail + repr(refused)
     assert "acme" not in refused.detail
+
+
+NAMES = st.sampled_from(["alg", "typ", "kid", "crit", "iss", "aud", "sub", "tenant", "iat", "nbf", "exp", "jti"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+READER = tokens()
+
+
+@given(strange=st.dictionaries(NAMES, VALUES, min_size=1, max_size=3))
+def test_whatever_a_signer_writes_is_believed_or_refused(strange: dict[str, Any]) -> None:
+    header = {**HS256, **{name: value for name, value in strange.items() if name in {"alg", "typ", "kid", "crit"}}}
+    payload = {**claims(), **{name: value for name, value in strange.items() if name not in header}}
+    token = by_hand(header, payload, SECRET.encode())
+
+    with contextlib.suppress(Refused, StopIteration):
+        READER.caller(token).send(None)  # it waits for nothing, so it needs no loop
 
 
 async def test_a_token_that_has_expired_is_told_so() -> None:
