@@ -96,3 +96,20 @@ async def test_what_the_matrix_looks_for_is_there_to_be_seen(building: Building,
     assert {table for table, rows in (await belongings(store)).items() if rows} >= {
         "api_keys", "dead_letters", "devices", "inbox", "notifications", "suppressions", "users", "workflows",
     }  # fmt: skip
+
+
+async def test_an_open_api_lets_everybody_in_as_one_tenant(store: Store) -> None:
+    process = resources(store, api_keys=None, host="127.0.0.1")
+    building, anybody = Building(process, {}), Visitor(name="anybody", headers={}, caller=None)
+
+    statuses = {
+        operation.name: (await building.visit(folder, operation, anybody)).status
+        for folder, operation in OPERATIONS
+        if operation.access is not Access.PUBLIC and 101 not in operation.gives
+    }
+    tenants = await store.database.fetch("SELECT DISTINCT tenant FROM api_keys UNION SELECT tenant FROM users")
+    await building.close()
+    await process.gate.close()
+
+    assert [name for name, status in statuses.items() if status in (401, 403) or status >= 500] == []
+    assert tenants == [("default",)]

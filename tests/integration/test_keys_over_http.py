@@ -227,6 +227,31 @@ class CountingKeys:
         self.count += 1
         return await self._keys.find(hashes)
 
+    async def note_use(self, ids: Any) -> None:
+        await self._keys.note_use(ids)
+
+
+async def test_many_requests_at_once_ask_for_their_key_together(app: App, store: Store) -> None:
+    made, asking = await make(app), CountingKeys(store)
+    book = KeyBook(asking, None)  # type: ignore[arg-type]
+
+    found = await asyncio.gather(*(book.find(made["key"]) for _ in range(100)), book.find(make_key()))
+
+    assert [caller is not None for caller in found] == [True] * 100 + [False]
+    assert asking.count == 1
+
+
+async def test_a_flood_of_keys_that_nobody_has_is_sent_away_and_takes_no_memory(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_book, "MOST_WAITING", 10)
+    book = KeyBook(store.keys, None)
+
+    answers = await asyncio.gather(*(book.find(make_key()) for _ in range(50)), return_exceptions=True)
+
+    assert answers.count(None) == 10
+    assert sum(isinstance(answer, DatabaseUnavailable) for answer in answers) == 40
+
 
 async def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_book, "MOST_REMEMBERED", 3)
