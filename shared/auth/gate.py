@@ -82,7 +82,7 @@ class Gate:
                 return caller
         if looks_like_token(text):
             return await self.tokens.caller(text)
-        raise unauthorized()
+        raise unauthorized(was_shown=bool(text))
 
     async def _count(self, connection: HTTPConnection, caller: Caller, calls: int) -> None:
         if caller.rate:
@@ -94,9 +94,17 @@ class Gate:
 def _require(caller: Caller, connection: HTTPConnection, operation: Operation) -> None:
     if operation.access is not Access.PERSON:
         if not caller.may(operation.access):
-            raise Refused(403, "Forbidden", f"This needs a key with the scope {operation.access}.")
+            raise forbidden(f"This needs a key with the scope {operation.access}.", operation.access)
         return
     person = str(connection.path_params.get(operation.person, ""))
     if not caller.may_be(person, is_reading=operation.is_reading):
         scopes = f"{Access.MANAGE} or {Access.READ}" if operation.is_reading else Access.MANAGE
-        raise Refused(403, "Forbidden", f"This needs the token of this person, or a key with the scope {scopes}.")
+        detail = f"This needs the token of this person, or a key with the scope {scopes}."
+        raise forbidden(detail, Access.READ if operation.is_reading else Access.MANAGE)
+
+
+def forbidden(detail: str, scope: Access) -> Refused:
+    """Refuse a call of somebody who is known, and say which scope it takes (RFC 6750, 3.1)."""
+    refused = Refused(403, "Forbidden", detail)
+    refused.headers = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+    return refused

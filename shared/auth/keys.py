@@ -15,10 +15,13 @@ from shared.tenants import OPEN_TENANT
 OPEN = Caller(tenant=OPEN_TENANT, name="open", scopes=frozenset(SCOPES))
 
 
-def unauthorized(detail: str = "") -> Refused:
-    """Refuse a call, because nobody knows who calls."""
+def unauthorized(detail: str = "", *, was_shown: bool = True) -> Refused:
+    """Refuse a call, because nobody knows who calls; and say whether what was shown is at fault (RFC 6750, 3)."""
     wanted = "a valid API key or token is needed: Authorization: Bearer KEY, or X-API-Key: KEY"
-    return Refused(401, "Unauthorized", detail or wanted)
+    refused = Refused(401, "Unauthorized", detail or wanted)
+    if was_shown:
+        refused.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return refused
 
 
 class Keys:

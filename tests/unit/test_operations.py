@@ -17,6 +17,7 @@ from shared.broker.in_process import InProcessBroker
 from shared.errors import Refused
 from shared.metrics import Metrics
 from shared.operations import Answer, Operation
+from shared.problems import answer
 from shared.runtime import Resources
 from shared.serve import load
 from shared.settings import Settings
@@ -122,3 +123,19 @@ async def test_who_may_not_is_told_what_it_would_take() -> None:
 
     assert [status for status, _ in said] == [403, 403, 403]
     assert [detail.rpartition("scope ")[2] for _, detail in said] == ["send.", "manage or read.", "manage."]
+
+
+@pytest.mark.parametrize(
+    ("headers", "challenge"),
+    [
+        ({}, "Bearer"),
+        ({"x_api_key": "nobodys-key"}, 'Bearer error="invalid_token"'),
+        ({"authorization": "Bearer a.b.c"}, 'Bearer error="invalid_token"'),
+        ({"authorization": f"Bearer {signed(sub='7')}"}, 'Bearer error="insufficient_scope", scope="send"'),
+    ],
+)
+async def test_a_refusal_is_a_challenge_as_the_standard_has_it(headers: dict[str, str], challenge: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await gate_of(Settings(jwt_secret=SECRET)).admit(connection({}, **headers), operation(Access.SEND))
+
+    assert answer(refused.value).headers["www-authenticate"] == challenge

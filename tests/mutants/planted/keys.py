@@ -73,8 +73,8 @@ PLANTED = (
         name="any-scope-is-enough",
         breaks="A key opens what its scopes say, and nothing else.",
         file="shared/auth/gate.py",
-        text="may = caller.may(operation.access)",
-        instead="may = bool(caller.scopes)",
+        text="if not caller.may(operation.access):",
+        instead="if not caller.scopes:",
         looks_at=(ISOLATION,),
     ),
     Mutant(
