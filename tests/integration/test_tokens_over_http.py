@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -16,12 +15,13 @@ import pytest
 from infrastructure.local.processes import free_port
 from infrastructure.local.server import HttpServer, listen
 from shared import logs, serve
+from shared.access import Caller
 from shared.runtime import Resources
 from shared.serve import App
 from shared.store import Store
 from shared.store.directory import User
 from tests.asgi import Answer, call, resources
-from tests.signers import SECRET, signed
+from tests.signers import signed
 
 ROOT = {"x-api-key": "root-key"}
 PATIENCE_SECONDS = 20.0
@@ -152,14 +152,25 @@ async def test_elsewhere_than_at_a_socket_an_address_shows_nobody(app: App, proc
     assert answer.status == 401
 
 
+class BriefGate:
+    """A gate that lets everybody in with a token that is nearly over."""
+
+    async def admit(self, *_: object) -> Caller:
+        """Let in."""
+        return Caller(tenant="acme", name="person:7", user_id="7", valid_seconds=0.05)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 async def test_a_socket_ends_with_its_token(store: Store, browser: aiohttp.ClientSession) -> None:
-    process = resources(store, jwt_secret=SECRET)
-    realtime = serve.build("realtime", process)
+    brief = resources(store)
+    vars(brief)["gate"] = BriefGate()
+    realtime = serve.build("realtime", brief)
     server = HttpServer(realtime, listen("127.0.0.1", free_port()))
     await server.start()
-    nearly_over = signed(sub="7", exp=int(time.time()) - 8)
 
-    async with browser.ws_connect(f"http://127.0.0.1:{server.port}/ws/7?token={nearly_over}") as socket:
+    async with browser.ws_connect(f"http://127.0.0.1:{server.port}/ws/7") as socket:
         message = await socket.receive(PATIENCE_SECONDS)
     await realtime.drain()
     await server.stop()
