@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from shared.templating.failures import RenderingFailed
 
 UNITS = 50_000
-"""A unit is a node of the syntax tree that is worked on once, or `CHARACTERS` of text: all of them are some 30 ms."""
+"""A unit is a node of the syntax tree that is worked on once, or `CHARACTERS` of text: all of them are some 50 ms."""
 
 CHARACTERS = 64
 LONGEST_VALUE = 100_000
