@@ -17,7 +17,7 @@ from shared.metrics import Metrics
 from shared.options import options_for
 from shared.outcomes import DEFAULT_CATEGORY
 from shared.rendering import RenderingFailed, render, title_of
-from shared.saga import Owed, Routed, Saga, Why, owed
+from shared.saga import Owed, Plan, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
 from shared.store.changes import Change
 from shared.store.facts import Facts
@@ -30,13 +30,15 @@ from shared.workflows import DEFAULT, DEFAULT_PLAN, Workflow
 log = logging.getLogger(__name__)
 
 
-def route(known: Facts, served: frozenset[Channel]) -> Routed:
+def route(known: Facts, served: frozenset[Channel], *, is_digest: bool = False) -> Routed:
     """Make the occurrence of routing out of the facts. A workflow that does not read is as none, with the default."""
     workflow = read_workflow(known.workflow)
     is_known = Why.UNKNOWN_USER not in known.obstacles.values()  # says more than a channel that is missing
     obstacles = {**known.obstacles, **_not_served(served)} if is_known else known.obstacles
-    plan = DEFAULT_PLAN if workflow is DEFAULT else workflow.plan().but(workflow=known.workflow_of)
-    if known.template_version is not None:
+    plan = _plan(workflow, is_digest=is_digest)
+    if workflow is not DEFAULT:
+        plan = plan.but(workflow=known.workflow_of)
+    if known.template_version is not None and plan.template == workflow.template:
         plan = plan.but(template_version=known.template_version)
     routed = Routed(
         plan=plan,
@@ -57,6 +59,12 @@ def as_wished(routed: Routed, wishes: Wishes) -> Routed:
     if wishes.channel is None:
         return replace(routed, plan=plan)
     return replace(routed, plan=plan, wanted=(wishes.channel,), preferred=None, only=wishes.channel)
+
+
+def _plan(workflow: Workflow, *, is_digest: bool) -> Plan:
+    if is_digest:
+        return workflow.plan_of_digest()
+    return DEFAULT_PLAN if workflow is DEFAULT else workflow.plan()
 
 
 @lru_cache(maxsize=10)

@@ -24,9 +24,23 @@ WITHDRAWN = Template(subject="Withdrawn: {{ title }}", text="Please disregard wh
 AS_GIVEN = "as-given"
 """Nothing but the words of the request: its subject is the subject, its message the text."""
 
+_DIGEST_SUBJECT = "{{ title }}: {{ count }}"
+_DIGEST_LINES = (
+    "{% for event in events[:most] %}- {{ event.message }}\n{% endfor %}"
+    "{% if count > most or more %}- and {{ count - ([most, events | length] | min) }} more\n{% endif %}"
+)
+_SHORT = "{{ title }}: {{ count }}\n{% set most = 3 %}" + _DIGEST_LINES
+DIGEST_LETTER = Template(
+    subject=_DIGEST_SUBJECT,
+    text="Hello{% if user_name %} {{ user_name }}{% endif %},\n\n{% set most = 100 %}" + _DIGEST_LINES,
+)
 BUILT_IN: dict[str, dict[Channel, Template]] = {
     "plain": {channel: (LETTER if channel is Channel.EMAIL else PLAIN) for channel in Channel},
     "withdrawn": dict.fromkeys(Channel, WITHDRAWN),
+    "digest": {
+        channel: (DIGEST_LETTER if channel is Channel.EMAIL else Template(subject=_DIGEST_SUBJECT, text=_SHORT))
+        for channel in Channel
+    },
     AS_GIVEN: dict.fromkeys(Channel, Template(subject="{{ subject }}", text="{{ message }}")),
 }
 

@@ -85,6 +85,20 @@ NOTIFICATION_TRANSITIONS: dict[NotificationStatus, frozenset[NotificationStatus]
     N.UNKNOWN: frozenset({N.PENDING, N.SENT}),
 }
 
+_ENDS_OF_A_DIGEST = frozenset({N.SENT, N.DELIVERED, N.FAILED, N.CANCELLED, N.SKIPPED, N.EXPIRED, N.UNKNOWN})
+MEMBER_TRANSITIONS: dict[NotificationStatus, frozenset[NotificationStatus]] = {
+    **dict.fromkeys(NotificationStatus, frozenset()),
+    N.PENDING: frozenset({N.SCHEDULED}),
+    N.SCHEDULED: _ENDS_OF_A_DIGEST | {N.QUEUED},
+    N.QUEUED: _ENDS_OF_A_DIGEST,
+    N.SENT: _ENDS_OF_A_DIGEST - {N.SENT},
+    N.FAILED: _ENDS_OF_A_DIGEST - {N.FAILED},
+    N.UNKNOWN: _ENDS_OF_A_DIGEST - {N.UNKNOWN},
+    N.SKIPPED: frozenset({N.SENT, N.DELIVERED}),
+    N.EXPIRED: frozenset({N.SENT, N.DELIVERED}),
+}
+"""The same for a notification that is one of many in a digest: `queued` in it, it ends as the digest does."""
+
 DELIVERY_TRANSITIONS: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
     D.QUEUED: frozenset({D.SENDING, D.DEFERRED, D.SENT, D.FAILED, D.CANCELLED}),
     D.SENDING: frozenset(

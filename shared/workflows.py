@@ -6,9 +6,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.digests import Digest
 from shared.options import Options
 from shared.saga import OnAmbiguous, Plan, Strategy
 from shared.statuses import Channel
+
+DIGEST_TEMPLATE = "digest"
+"""The words of a digest whose workflow names no template."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Lifetime = Annotated[float, Field(ge=60, le=7 * 86_400)]
@@ -35,6 +39,7 @@ class Workflow(BaseModel):
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     unless_delivered_within_seconds: dict[Channel, Seconds] = Field(default_factory=dict)
     options: Options = Options()
+    digest: Digest | None = None
 
     @model_validator(mode="after")
     def _is_one_strategy(self) -> Self:
@@ -56,6 +61,11 @@ class Workflow(BaseModel):
             correction=self.correction,
             options=self.options.by_channel(),
         )
+
+    def plan_of_digest(self) -> Plan:
+        """Pin this workflow for the message of a digest: in the words for digests, unless it names its own."""
+        plan = self.plan()
+        return plan if "template" in self.model_fields_set else plan.but(template=DIGEST_TEMPLATE)
 
     def _acknowledged_within_seconds(self) -> dict[Channel, float]:
         every = dict.fromkeys(Channel, self.escalate_after_seconds) if self.escalate_after_seconds else {}

@@ -55,5 +55,9 @@ _WHY_NOT = {
 
 
 def _too_late(saga: Saga) -> Refused:
+    if saga.digest_id is not None:
+        return Refused(
+            409, "In a digest", f"It is part of the digest {saga.digest_id}, which can be cancelled instead."
+        )
     why = _WHY_NOT.get(saga.status, "nothing more is sent")
     return Refused(409, "Ended already", f"This notification is {saga.status} and cannot be cancelled: {why}.")

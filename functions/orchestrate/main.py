@@ -4,6 +4,7 @@ takes   notification.accepted | fan_out.requested | delivery.succeeded | deliver
         notification.due
 gives   notification.accepted | fan_out.requested | delivery.requested | compensation.requested
 status  pending -> queued -> sent | delivered | compensating | skipped | expired | unknown
+        pending -> scheduled (it is collected into a digest)
         sent -> queued | compensating (it came back)
 """
 

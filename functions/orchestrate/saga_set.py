@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from functions.orchestrate.expanding import expand
 from shared.events import Event, EventType
-from shared.folding import owed_after, route, settle, tell_ends
+from shared.folding import owed_after, read_workflow, route, settle, tell_ends
 from shared.outbox import messages
 from shared.runtime import Resources
-from shared.saga import AttemptRecorded, Looked, Occurrence, ReceiptRecorded, decide
+from shared.saga import AttemptRecorded, Collected, LeftEmpty, Looked, Occurrence, ReceiptRecorded, Saga, decide
 from shared.statuses import NotificationStatus
 from shared.step import Done
 from shared.store.changes import Change
+from shared.store.digests import Joining, Window
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
 from shared.store.unlocked import ChangedMeanwhile
@@ -31,6 +33,7 @@ class Known:
     facts: dict[UUID, Facts]
     attempts: Mapping[tuple[UUID, UUID], AttemptRecorded]
     receipts: Mapping[UUID, list[ReceiptRecorded]]
+    windows: Mapping[UUID, Window]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +121,30 @@ def _answered(events: Sequence[Event]) -> list[tuple[UUID, UUID]]:
 async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence[Event]) -> Known:
     pending = [key for key, change in changes.items() if change.before.status is NotificationStatus.PENDING]
     looked_at = [event.data.notification_id for event in events if event.type in LOOKS]
+    facts = await sagas.facts(pending)
+    joining = [one for key, found in facts.items() if (one := _joining(changes[key].before, found, sagas.now))]
     return Known(
-        facts=await sagas.facts(pending),
+        facts=facts,
         attempts=await sagas.attempts(_answered(events)),
         receipts=await sagas.receipts([key for key in looked_at if key]),
+        windows=await sagas.join(joining) if joining else {},
+    )
+
+
+def _joining(saga: Saga, facts: Facts, now: datetime) -> Joining | None:
+    """Tell which digest a new notification wants to join, if its workflow has one and it is not too late."""
+    has_digest = facts.workflow is not None and facts.workflow.get("digest")
+    digest = read_workflow(facts.workflow).digest if has_digest else None
+    if digest is None or saga.is_digest or saga.expires_at <= now:
+        return None
+    return Joining(
+        notification_id=saga.id,
+        tenant=saga.tenant,
+        user_id=facts.user_id,
+        event_type=facts.event_type,
+        key=digest.key(saga.tenant, facts.user_id, facts.event_type, facts.data),
+        closes_at=digest.closes_at(now, facts.time_zone),
+        traceparent=saga.traceparent,
     )
 
 
@@ -136,14 +159,25 @@ def _occurrences(resources: Resources, change: Change, event: Event, known: Know
     """Find what an event means: always a row of ours, never what the message says about it."""
     key = change.before.id
     if event.type is EventType.NOTIFICATION_ACCEPTED:
-        facts = known.facts.get(key)
-        return [route(facts, resources.settings.served())] if facts else []
+        return _routing(resources, change.before, known)
     if event.type in RESULTS:
         attempt = known.attempts.get((key, event.data.token)) if event.data.token else None
         if attempt is None:
             resources.metrics.unfounded.inc()
         return [attempt] if attempt else []
     return [*known.receipts.get(key, ()), Looked()]  # an acknowledgement counts before a deadline does
+
+
+def _routing(resources: Resources, saga: Saga, known: Known) -> list[Occurrence]:
+    facts, window = known.facts.get(saga.id), known.windows.get(saga.id)
+    if facts is None:
+        return []
+    if window is not None:
+        kept_until, own = window.kept_until, facts.has_own_expiry
+        return [Collected(digest_id=window.digest_id, kept_until=kept_until, has_own_expiry=own)]
+    if saga.is_digest and not facts.data.get("count"):
+        return [LeftEmpty()]
+    return [route(facts, resources.settings.served(), is_digest=saga.is_digest)]
 
 
 def _owed(folded: Folded) -> list[Done | Exception]:

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.broker import Message, PublishRefused
+from functions.sweep.digesting import look_at_digests
+from functions.sweep.publishing import SOURCE, publish
+from shared.broker import Message
 from shared.errors import Transient
 from shared.events import Event
 from shared.folding import settle, tell_ends
@@ -15,7 +17,6 @@ from shared.runtime import Resources
 from shared.saga import Looked, decide, due_now, owed
 from shared.step import Done
 
-SOURCE = "sweep"
 LARGEST_SET = 1_000
 MOST_FAN_OUTS = 100
 MOST_SETS = 20
@@ -28,18 +29,19 @@ log = logging.getLogger(__name__)
 async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
     """Sweep once for all the ticks of a set."""
     late = await resources.store.sagas.late_successes(LARGEST_SET)
-    await _publish(resources, [write(SOURCE, success, success.result) for success in late])
+    await publish(resources, [write(SOURCE, success, success.result) for success in late])
     stalled = await resources.store.fan_outs.due(MOST_FAN_OUTS)
-    await _publish(
+    await publish(
         resources,
         [fan_out(SOURCE, About(one.id, one.tenant, traceparent=one.traceparent), one.position) for one in stalled],
     )
     for _ in range(MOST_SETS):
         outgoing, size = await _look_safely(resources)
-        refused = await _publish(resources, outgoing)
+        refused = await publish(resources, outgoing)
         if size < LARGEST_SET or refused:  # what was refused is owed still: the next look comes by itself
             break
     await _erase(resources)
+    await look_at_digests(resources)
     ceiling = resources.settings.intake_backlog_max + 1
     resources.metrics.backlog.set(await resources.store.gauges.count_backlog(ceiling))
     return [Done() for _ in events]
@@ -55,14 +57,6 @@ async def _erase(resources: Resources) -> None:
         except Exception as failure:
             log.error("a person cannot be erased", exc_info=failure, extra={"erasure_id": str(key)})
             await resources.store.erasures.put_off(key)
-
-
-async def _publish(resources: Resources, outgoing: Sequence[Message]) -> list[PublishRefused]:
-    """Publish what is owed; return the refusals."""
-    answers = await resources.broker.publish(outgoing) if outgoing else []
-    refused = [answer for answer in answers if answer is not None]
-    resources.metrics.republished.inc(len(outgoing) - len(refused))
-    return refused
 
 
 async def _look_safely(resources: Resources) -> tuple[list[Message], int]:

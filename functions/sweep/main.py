@@ -3,7 +3,8 @@
 takes   a tick
 gives   notification.accepted | fan_out.requested | delivery.requested | delivery.succeeded | delivery.failed
         compensation.requested
-status  scheduled -> pending; pending | queued -> expired; sent -> queued (not acknowledged in time, or it came back)
+status  scheduled -> pending | queued (a digest, and its members); pending | queued -> expired;
+        sent -> queued (not acknowledged in time, or it came back); members of a digest -> as it ended
 """
 
 from __future__ import annotations

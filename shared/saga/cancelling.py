@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.saga.digests import is_bound, without_digest
 from shared.saga.moves import call_back, give_up_waiting, waits_for_a_word
 from shared.saga.occurrences import AttemptRecorded, Cancelled
 from shared.saga.state import Decision, Delivery, Entry, Saga, What
@@ -21,10 +22,10 @@ PATIENCE_WITH_A_LEASE = timedelta(minutes=10)
 
 def on_cancelled(saga: Saga, event: Cancelled, now: datetime) -> Decision:
     """Call it back. What is asked for is called off; a call under way is waited for, nobody can stop it."""
-    if saga.status not in CAN_BE_CANCELLED or saga.cancelled_by is not None:
-        return Decision(saga=saga)
+    if saga.status not in CAN_BE_CANCELLED or saga.cancelled_by is not None or is_bound(saga):
+        return Decision(saga=saga)  # what is in a digest's message is called back with that message
     was = saga.status
-    decision = call_back(saga.but(cancelled_by=event.by))
+    decision = call_back(without_digest(saga).but(cancelled_by=event.by))
     if decision.saga.status is N.CANCELLED:
         return decision
     under_way = [delivery.channel.value for delivery in decision.saga.current() if delivery.status is D.SENDING]

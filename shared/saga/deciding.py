@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.saga import digests
 from shared.saga.attempts import on_attempt
 from shared.saga.cancelling import look_at_cancelled, on_cancelled
 from shared.saga.erasing import on_erased
@@ -19,8 +20,13 @@ from shared.saga.occurrences import (
     QUIET_HOURS,
     AttemptRecorded,
     Cancelled,
+    Closed,
+    Collected,
     Compensated,
     Erased,
+    Followed,
+    Gathered,
+    LeftEmpty,
     Looked,
     Occurrence,
     ReceiptRecorded,
@@ -39,6 +45,8 @@ PATIENCE_WITH_A_CLAIM = timedelta(minutes=10)
 
 def decide(saga: Saga, occurrence: Occurrence, now: datetime) -> Decision:
     """Fold one occurrence into a saga. A copy of one that was folded before changes nothing."""
+    if saga.digest_id is not None and digests.is_bound(saga) and not isinstance(occurrence, Followed):
+        return Decision(saga=saga)  # it is in a message that is on its way
     return _HANDLERS[type(occurrence)](saga, occurrence, now)
 
 
@@ -103,7 +111,9 @@ def _nobody_to_reach(saga: Saga) -> Decision:
 
 
 def _on_looked(saga: Saga, event: Looked, now: datetime) -> Decision:
-    if saga.status is N.SCHEDULED and saga.send_at is not None and saga.send_at <= now:
+    if saga.digest_id is not None:
+        return digests.on_look_at_member(saga, event, now)
+    if saga.status is N.SCHEDULED and not saga.is_digest and saga.send_at is not None and saga.send_at <= now:
         entry = Entry(what=What.ACCEPTED, why="its time has come")
         return Decision(saga=saga.to(N.PENDING, entry.why), entries=(entry,))
     if saga.cancelled_by is not None:
@@ -171,4 +181,9 @@ _HANDLERS: dict[type, Callable[[Saga, Any, datetime], Decision]] = {
     Replayed: _on_replayed,
     Cancelled: on_cancelled,
     Erased: on_erased,
+    Collected: digests.on_collected,
+    Gathered: digests.on_gathered,
+    Closed: digests.on_closed,
+    LeftEmpty: digests.on_left_empty,
+    Followed: digests.on_followed,
 }

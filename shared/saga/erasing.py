@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shared.saga.digests import is_bound, without_digest
 from shared.saga.moves import has_reached, reach
 from shared.saga.occurrences import ERASED, Erased
 from shared.saga.state import Decision, Entry, Saga, What
@@ -20,8 +21,9 @@ def on_erased(saga: Saga, event: Erased, now: datetime) -> Decision:
     A call under way is not waited for: it has the address already. What it says is recorded as ever.
     """
     waits = [delivery for delivery in saga.current() if delivery.deadline is not None]
-    if saga.status not in _OPEN and not waits:
-        return Decision(saga=saga)
+    if (saga.status not in _OPEN and not waits) or is_bound(saga):
+        return Decision(saga=saga)  # what is in a digest's message ends with that message, which is the same person's
+    saga = without_digest(saga)
     for delivery in waits:
         saga = saga.with_delivery(delivery.but(deadline=None))
     saga = saga.without_pending(ERASED)

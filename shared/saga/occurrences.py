@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.saga.state import Plan
-from shared.statuses import Channel, OutcomeKind
+from shared.statuses import Channel, NotificationStatus, OutcomeKind
 
 
 class Why(StrEnum):
@@ -125,4 +125,54 @@ class Erased:
     """The person is forgotten: nothing is sent any more, and nothing is replayed."""
 
 
-Occurrence = Routed | AttemptRecorded | ReceiptRecorded | Looked | Compensated | Replayed | Cancelled | Erased
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """It has joined a digest, which is of use until `kept_until`. An expiry of its own goes before that."""
+
+    digest_id: UUID
+    kept_until: datetime
+    has_own_expiry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The window of its digest has closed."""
+
+    is_superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The window of this digest has closed, with so many events in it."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftEmpty:
+    """Nothing was left in this digest when its window closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """This is where its digest stands now."""
+
+    status: NotificationStatus
+    reason: str
+
+
+Occurrence = (
+    Routed
+    | AttemptRecorded
+    | ReceiptRecorded
+    | Looked
+    | Compensated
+    | Replayed
+    | Cancelled
+    | Erased
+    | Collected
+    | Gathered
+    | Closed
+    | LeftEmpty
+    | Followed
+)

@@ -123,12 +123,14 @@ def next_look(saga: Saga, now: datetime, looks: int = 0) -> datetime | None:
 
     30 s after something was owed at once, doubling to 15 min; otherwise when a wait ends, plus a grace.
     """
+    if saga.digest_id is not None and saga.status is not NotificationStatus.SCHEDULED:
+        return None  # its digest is looked at
     items = owed(saga, now)
     times = [item.due_at + GRACE for item in items if item.due_at is not None and item.due_at > now]
     times += [d.lease_until + timedelta(seconds=1) for d in saga.current() if _is_leased(d, now) and d.lease_until]
     if due_now(items, now):
         times.append(now + timedelta(seconds=min(FIRST_LOOK_SECONDS * 2**looks, LONGEST_LOOK_SECONDS)))
-    if saga.status is NotificationStatus.SCHEDULED and saga.send_at:
+    if saga.status is NotificationStatus.SCHEDULED and saga.send_at and not (saga.digest_id or saga.is_digest):
         times.append(saga.send_at)
     if saga.status in _EXPIRES and (saga.expires_at > now or not _has_call_under_way(saga)):
         times.append(max(saga.expires_at, now + timedelta(seconds=1)))

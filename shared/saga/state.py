@@ -12,6 +12,7 @@ from uuid import UUID
 from shared.errors import IllegalTransition
 from shared.statuses import (
     DELIVERY_TRANSITIONS,
+    MEMBER_TRANSITIONS,
     NOTIFICATION_TRANSITIONS,
     UNDER_WAY,
     Channel,
@@ -132,6 +133,7 @@ class Saga(Record):
     """One event for one user, with its deliveries of every epoch (one row a channel).
 
     `cancelled_by` says who called it back. From then on nothing new is asked for, and `cancelled` is how it ends.
+    With a `digest_id` it is one of many in a digest; `is_digest` is the one that is sent for them.
     """
 
     id: UUID
@@ -148,6 +150,8 @@ class Saga(Record):
     traceparent: str | None = None
     correlation_id: str | None = None
     cancelled_by: str | None = None
+    digest_id: UUID | None = None
+    is_digest: bool = False
     plan: Plan = field(default_factory=Plan)
     deliveries: tuple[Delivery, ...] = ()
 
@@ -159,7 +163,8 @@ class Saga(Record):
         """
         if status is self.status:
             return self.but(**changes) if changes else self
-        if status not in NOTIFICATION_TRANSITIONS[self.status]:
+        table = NOTIFICATION_TRANSITIONS if self.digest_id is None else MEMBER_TRANSITIONS
+        if status not in table[self.status]:
             raise IllegalTransition(f"notification {self.status} -> {status}")
         return self.but(status=status, reason=reason, **changes)
 
@@ -203,6 +208,8 @@ class What(StrEnum):
     """What a line of the timeline tells."""
 
     ACCEPTED = "accepted"
+    COLLECTED = "collected"  # it waits in a digest
+    GATHERED = "gathered"  # the digest's window has closed
     ROUTED = "routed"
     PROVIDER_CHOSEN = "provider_chosen"  # not the one that comes first
     SENT = "sent"

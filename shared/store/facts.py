@@ -38,6 +38,7 @@ class Facts:
     wishes: Wishes = NO_WISHES
     obstacles: Mapping[Channel, Why]
     left_alone: Mapping[Channel, datetime] = field(default_factory=dict)
+    time_zone: str | None = None
     locale: str = "en"
     template_version: int | None = None
 
@@ -99,6 +100,7 @@ def facts_of(row: tuple[Any, ...], now: datetime) -> Facts:
         has_own_expiry=row[8],
         workflow_of=_RULES[row[9]],
         wishes=Wishes.from_json(row[10]) if row[10] else NO_WISHES,
+        time_zone=zone,
         locale=row[11],
         template_version=row[12],
         obstacles=_obstacles(row[7], addresses, unwanted, tuple(suppressed or ())),

@@ -10,9 +10,10 @@ from shared.store import plans
 
 NOTIFICATION_COLUMNS = """
     n.id, n.tenant, n.status, n.reason, n.epoch, n.version, n.created_at, n.expires_at, n.send_at, n.next_look_at,
-    n.looks, n.traceparent, n.plan::text, n.correlation_id, n.cancelled_by, n.has_bounced, clock_timestamp()
+    n.looks, n.traceparent, n.plan::text, n.correlation_id, n.cancelled_by, n.digest_id, n.is_digest,
+    n.has_bounced, clock_timestamp()
 """
-PLAN, HAS_BOUNCED, NOW, NOTIFICATION_WIDTH = 12, 15, 16, 17
+PLAN, HAS_BOUNCED, NOW, NOTIFICATION_WIDTH = 12, 17, 18, 19
 DELIVERY_COLUMNS = """
     d.notification_id, d.channel, d.status, d.position, d.epoch, d.attempt, d.tries, d.deferrals, d.takeovers, d.due_at,
     d.lease_until, d.token, d.outcome, d.deadline, d.reason
@@ -48,6 +49,8 @@ def saga_of(row: TupleRow, deliveries: tuple[Delivery, ...]) -> Saga:
         plan=plans.from_text(row[12]),
         correlation_id=row[13],
         cancelled_by=row[14],
+        digest_id=row[15],
+        is_digest=row[16],
         deliveries=deliveries,
     )
 

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from shared.outcomes import Outcome
-from shared.saga import AttemptRecorded, Delivery, Receipt, ReceiptRecorded, Saga, next_look
+from shared.saga import AttemptRecorded, Delivery, Followed, Receipt, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
-from shared.statuses import Channel
-from shared.store import undoing
+from shared.statuses import Channel, NotificationStatus
+from shared.store import digests, undoing
 from shared.store.abandoning import abandon
 from shared.store.burying import bury
 from shared.store.changes import Change, delivery_columns, is_resolved, line_of, plan_of
@@ -186,12 +186,40 @@ class SagaSet:
         """Keep corrections as notifications to be sent."""
         await undoing.correct(self._connection, corrections)
 
+    async def join(self, joining: Sequence[digests.Joining]) -> dict[UUID, digests.Window]:
+        """Add notifications to the open windows of their digests, or open them; by notification."""
+        return await digests.join(self._connection, joining)
+
+    async def members(
+        self, statuses: Sequence[NotificationStatus], after: UUID, limit: int, of: Sequence[UUID]
+    ) -> list[UUID]:
+        """List members of digests that have one of these statuses, in the order of their ids, after one of them."""
+        return await digests.members(self._connection, of, statuses, after, limit)
+
+    async def superseded(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Find those whose place a newer notification has taken."""
+        return await digests.superseded(self._connection, ids)
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Followed]:
+        """Read where digests stand now, without locking them."""
+        return await digests.standings(self._connection, ids)
+
+    async def contents(self, ids: Sequence[UUID]) -> dict[UUID, tuple[int, list[dict[str, Any]]]]:
+        """Count the members that digests have gathered, and read the data of the first of them."""
+        return await digests.contents(self._connection, ids)
+
+    async def fill(self, data: Mapping[UUID, Mapping[str, Any]]) -> None:
+        """Write what is in digests."""
+        await digests.fill(self._connection, data)
+
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
         """Write what changed: versions + 1, deliveries, timeline; and when the sweep must look next."""
         written = sorted((change for change in changes if change.entries), key=lambda change: change.before.id.int)
         if written:
             await abandon(self._connection, written)
+            await digests.bind(self._connection, written)
             await self._connection.execute(_SAVE, self._columns(written, looked=looked))
+            await digests.part(self._connection, written)
         late = [c.before.id for c in written if is_resolved(c)]
         if late:
             await self._connection.execute(_RESOLVE, (Uuids(late),))

@@ -8,6 +8,7 @@ from shared.store.contacts import Contacts
 from shared.store.database import Database
 from shared.store.dead_letters import DeadLetters
 from shared.store.devices import Devices
+from shared.store.digests import Digests
 from shared.store.directory import Directory
 from shared.store.erasures import Erasures
 from shared.store.fan_outs import FanOuts
@@ -39,6 +40,7 @@ class Store:
         self.contacts = Contacts(self.database)
         self.dead_letters = DeadLetters(self.database)
         self.devices = Devices(self.database)
+        self.digests = Digests(self.database)
         self.directory = Directory(self.database)
         self.erasures = Erasures(self.database)
         self.fan_outs = FanOuts(self.database)

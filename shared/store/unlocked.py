@@ -20,6 +20,7 @@ from shared.store.abandoning import given_up
 from shared.store.changes import Change, delivery_columns, is_resolved
 from shared.store.columns import Column, Texts, Uuids, transposed
 from shared.store.database import Connection, Database
+from shared.store.digests import Joining, Window
 from shared.store.facts import COLUMNS as FACT_COLUMNS
 from shared.store.facts import SOURCES as FACT_SOURCES
 from shared.store.facts import Facts, facts, facts_of
@@ -156,6 +157,10 @@ class UnlockedSet(SagaSet):
         unread = [key for key in ids if key not in self._facts]
         return {**self._facts, **await facts(self._connection, unread, self.now)}
 
+    async def join(self, joining: Sequence[Joining]) -> dict[UUID, Window]:
+        """Refuse to: who joins a digest holds its window open until all is written."""
+        _give_up("a digest")
+
     async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
         """Refuse to bury: that belongs into one transaction with what else is written."""
         if sagas:
@@ -201,7 +206,8 @@ def needs_locks(change: Change) -> bool:
     touched = {delivery.channel for delivery in change.touched()}
     moving = any(held.status in UNDER_WAY and held.channel not in touched for held in change.before.deliveries)
     ends_unknown = change.after.status is NotificationStatus.UNKNOWN
-    return moving or ends_unknown or is_resolved(change) or bool(given_up(change))
+    in_digest = change.before.is_digest or change.before.digest_id is not None
+    return moving or in_digest or ends_unknown or is_resolved(change) or bool(given_up(change))
 
 
 def _give_up(why: str) -> NoReturn:

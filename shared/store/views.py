@@ -12,7 +12,8 @@ from shared.store.database import Database
 
 _NOTIFICATION = """
 SELECT id, user_id, event_type, source, status, reason, correlation_id, epoch, plan, created_at, updated_at, expires_at,
-       send_at, preferred, collapse_key, has_own_expiry, cancelled_by, wishes
+       send_at, preferred, collapse_key, has_own_expiry, cancelled_by, wishes,
+       digest_id, CASE WHEN is_digest THEN (data->>'count')::int END
 FROM notifications WHERE tenant = %s AND id = %s
 """
 _DELIVERIES = """
@@ -83,6 +84,8 @@ _NOTIFICATION_FIELDS = (
     "has_own_expiry",
     "cancelled_by",
     "wishes",
+    "digest_id",
+    "digest_count",
 )
 _DELIVERY_FIELDS = ("channel", "status", "reason", "epoch", "attempt", "tries", "due_at", "deadline", "updated_at")
 _ATTEMPT_FIELDS = (

@@ -13,6 +13,7 @@ from shared.errors import IllegalTransition
 from shared.saga import Delivery
 from shared.statuses import (
     DELIVERY_TRANSITIONS,
+    MEMBER_TRANSITIONS,
     NOTIFICATION_TRANSITIONS,
     REACHED,
     TERMINAL,
@@ -27,6 +28,7 @@ MIGRATIONS = Path(shared.store.__file__).parent / "migrations"
 N, D = NotificationStatus, DeliveryStatus
 TABLES: list[tuple[str, Mapping[str, frozenset[str]]]] = [
     ("notification", {k.value: frozenset(v) for k, v in NOTIFICATION_TRANSITIONS.items()}),
+    ("member", {k.value: frozenset(v) for k, v in MEMBER_TRANSITIONS.items()}),
     ("delivery", {k.value: frozenset(v) for k, v in DELIVERY_TRANSITIONS.items()}),
 ]
 
@@ -66,6 +68,10 @@ def reachable(table: Mapping[str, frozenset[str]], *starts: str) -> set[str]:
 
 def test_a_notification_can_reach_every_status() -> None:
     assert reachable(dict(TABLES)["notification"], N.SCHEDULED) == set(NotificationStatus)
+
+
+def test_a_member_of_a_digest_can_end_as_the_digest_does() -> None:
+    assert reachable(dict(TABLES)["member"], N.PENDING) == set(NotificationStatus) - {N.COMPENSATING}
 
 
 def test_a_delivery_can_reach_every_status() -> None:

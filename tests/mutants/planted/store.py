@@ -39,8 +39,8 @@ PLANTED = (
         name="another-channel-not-waited-for",
         breaks="While another delivery may move, a saga is decided under locks.",
         file="shared/store/unlocked.py",
-        text="return moving or ends_unknown",
-        instead="return ends_unknown",
+        text="return moving or in_digest",
+        instead="return in_digest",
         looks_at=(UNLOCKED,),
     ),
     Mutant(
