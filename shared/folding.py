@@ -159,7 +159,7 @@ def tell_ends(metrics: Metrics, changes: Iterable[Change]) -> None:
     for status, count in Counter([saga.status for saga in ended]).items():
         metrics.ended.labels(status.value).inc(count)
     for saga in ended:
-        if saga.status in NEEDS_A_PERSON:
+        if saga.status in NEEDS_A_PERSON and saga.digest_id is None:  # the digest needs one, for all of them
             names = {"notification_id": str(saga.id), "correlation_id": saga.correlation_id, "tenant": saga.tenant}
             log.warning("a notification needs a person", extra={**names, "status": saga.status, "reason": saga.reason})
 

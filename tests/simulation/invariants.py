@@ -13,6 +13,7 @@ from shared.saga.attempts import THROTTLE_SECONDS
 from shared.statuses import REACHED, TERMINAL, Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import LEASE_SECONDS
 from tests.simulation.called_back import OF_CANCELLED
+from tests.simulation.digests import OF_DIGESTS
 from tests.simulation.mail import DEADLINE_SECONDS
 from tests.simulation.record import Line, Record
 from tests.simulation.sequence import IN_SEQUENCE
@@ -113,6 +114,8 @@ def a_success_wins(record: Record) -> Iterator[str]:
 def an_end_is_left_only_by_the_table(record: Record) -> Iterator[str]:
     """A terminal status is left only by the rows of the table, and a replay begins a new epoch."""
     for moved in record.history.moves:
+        if record.is_member(moved.notification):  # another table: it follows its digest
+            continue
         if moved.before in LEAVES and moved.after not in LEAVES[moved.before]:
             yield f"{moved.notification} went from {moved.before} to {moved.after}"
         if moved.after is N.PENDING and moved.before is not None and moved.epoch != moved.epoch_before + 1:
@@ -122,7 +125,8 @@ def an_end_is_left_only_by_the_table(record: Record) -> Iterator[str]:
 def what_needs_a_person_is_kept_for_one(record: Record) -> Iterator[str]:
     """A notification becomes failed or unknown in the transaction that keeps its dead letter."""
     for moved in record.history.moves:
-        if moved.after in (N.FAILED, N.UNKNOWN) and not moved.has_dead_letter:
+        is_alone = not record.is_member(moved.notification)  # else its digest is kept, for all of its members
+        if moved.after in (N.FAILED, N.UNKNOWN) and is_alone and not moved.has_dead_letter:
             yield f"{moved.notification} became {moved.after} without a dead letter"
 
 
@@ -253,6 +257,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     every_line_has_a_reason,
     *IN_SEQUENCE,
     *OF_CANCELLED,
+    *OF_DIGESTS,
 )
 
 

@@ -28,6 +28,7 @@ ROOMS = (
     "claims",
     "breakers",
     "dead_letters",
+    "digests",
     "directory",
     "gauges",
     "inbox",

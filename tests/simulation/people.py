@@ -76,8 +76,8 @@ def draw_scenario(random: Random, seconds: float, began: datetime) -> Scenario:
     posts = []
     for number in range(random.randint(2, 7)):
         user = random.choices(list(USERS), weights=[6, 5, 2, 1])[0]
-        submission = _submission(f"order-{number}", user, random.choice(list(workflows)), random)
-        posts.append((random.uniform(0, seconds * random.choice([0.05, 0.5])), submission))
+        post = submission(f"order-{number}", user, random.choice(list(workflows)), random)
+        posts.append((random.uniform(0, seconds * random.choice([0.05, 0.5])), post))
     wishes = []
     if random.random() < 0.4:
         for _ in range(random.randint(1, 3)):
@@ -146,14 +146,15 @@ def _draw_workflow(random: Random, routes: tuple[Mapping[str, Any], ...]) -> dic
     return workflow
 
 
-def _submission(key: str, user: str, event_type: str, random: Random) -> Submission:
+def submission(key: str, user: str, event_type: str, random: Random) -> Submission:
+    """Write an event, and read it as the intake does."""
     data: dict[str, Any] = {"message": f"About {key}."}
     if random.random() < 0.1:
         data["preferred_channel"] = random.choice([EMAIL, WEBSOCKET])
     document = {"event_type": event_type, "user_id": user, "id": key, "data": data}
-    (submission,) = read({}, json.dumps(document).encode(), tenant=TENANT)
-    assert isinstance(submission, Submission)
-    return submission
+    (read_event,) = read({}, json.dumps(document).encode(), tenant=TENANT)
+    assert isinstance(read_event, Submission)
+    return read_event
 
 
 class People:

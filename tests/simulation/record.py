@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.saga import Receipt, Saga
@@ -40,6 +40,17 @@ class Record:
     keys: Mapping[UUID, tuple[str, str]] = field(default_factory=dict)
     """User and collapse key of the notifications that have one."""
 
+    said: Mapping[UUID, str] = field(default_factory=dict)
+    """What each event says, in the words in which a digest repeats it."""
+    digests: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    """What is in each digest."""
+    texts: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
+    """The texts of the messages of each digest."""
+
+    def is_member(self, key: UUID) -> bool:
+        """Tell whether a notification is one of many in a digest."""
+        return key in self.sagas and self.sagas[key].digest_id is not None
+
     def seconds(self, at: datetime) -> float:
         """Turn a time of the database into seconds since the beginning."""
         return (at - self.began).total_seconds()
@@ -58,6 +69,7 @@ def record_of(world: World) -> Record:
         key: replace(row.saga, deliveries=tuple(d.delivery for d in deliveries if d.notification_id == key))
         for key, row in memory.notifications.rows.items()
     }
+    digests = {key: row.data for key, row in memory.notifications.rows.items() if row.saga.is_digest}
     return Record(
         weather=world.weather,
         history=world.history,
@@ -68,6 +80,14 @@ def record_of(world: World) -> Record:
         timeline=tuple(memory.timeline.rows.values()),
         counted=_counted(world),
         returned=frozenset(line_of(row) for row in memory.receipts.rows.values() if row.said.receipt is Receipt.FAILED),
+        said={
+            key: str(row.data["message"]) for key, row in memory.notifications.rows.items() if not row.saga.is_digest
+        },
+        digests=digests,
+        texts={
+            key: tuple(str((d.content or {}).get("text", "")) for d in deliveries if d.notification_id == key)
+            for key in digests
+        },
         keys={
             key: (row.user_id, row.collapse_key) for key, row in memory.notifications.rows.items() if row.collapse_key
         },

@@ -93,6 +93,10 @@ class Watch:
             epoch=saga.epoch,
             has_dead_letter=(saga.id, saga.epoch) in buried,
         )
+        if old is not None and old.digest_id is None and saga.digest_id is not None:
+            self._history.seen["a notification joined a digest"] += 1
+        elif saga.digest_id is not None:
+            self._history.seen[f"a member of a digest became {saga.status}"] += 1
         self._history.moves.append(moved)
         self.last_moves.append(moved)
         self._history.seen[f"a notification became {saga.status}"] += 1
@@ -154,12 +158,8 @@ class Watch:
 
     def has_ended(self) -> bool:
         """Tell whether nothing is owed to anybody, and no success waits for the sweep to announce it."""
-        return not (
-            self._open
-            or self._fan_out_looks()
-            or self._unheard()
-            or (self._world.weather.has_sweep and self._late_looks())
-        )
+        is_quiet = not (self._open or self._fan_out_looks() or self._unheard())
+        return is_quiet and not (self._world.weather.has_sweep and (self._late_looks() or self._digest_looks()))
 
     def _unheard(self) -> bool:
         """Tell whether anything counts as sent that its provider has reported as undeliverable."""
@@ -174,7 +174,12 @@ class Watch:
         """Say when the sweep must look at the earliest."""
         looks = [row.saga.next_look_at for row in self._world.memory.notifications.rows.values()]
         first = min(
-            (look for look in [*looks, *self._late_looks(), *self._fan_out_looks()] if look is not None), default=None
+            (
+                look
+                for look in [*looks, *self._late_looks(), *self._fan_out_looks(), *self._digest_looks()]
+                if look is not None
+            ),
+            default=None,
         )
         return None if first is None else _seconds(self._world, first)
 
@@ -183,6 +188,12 @@ class Watch:
 
     def _late_looks(self) -> list[datetime]:
         return [row.next_look_at for row in self._world.memory.attempts.rows.values() if row.next_look_at is not None]
+
+    def _digest_looks(self) -> list[datetime]:
+        return [row.next_look_at for row in self._world.memory.digests.rows.values() if row.next_look_at is not None]
+
+    def _is_member(self, key: UUID) -> bool:
+        return self._world.memory.notifications.rows[key].saga.digest_id is not None
 
     def _see_return(self, about: Subject) -> None:
         self._history.seen["a mail came back"] += 1
@@ -292,8 +303,10 @@ class Watch:
             told["accepted"] += result.new if result else 0
         elif what in ("sagas.commit", "unlocked.save"):
             for moved in result:
+                if moved.before is None:  # a digest is opened
+                    continue
                 told[f"ended {moved.after}"] += 1
-                if moved.after is N.FAILED:
+                if moved.after is N.FAILED and not self._is_member(moved.notification):
                     told["dead letters notification"] += 1
 
     def called(self, process: Process, letter: Letter) -> None:

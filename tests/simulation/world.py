@@ -21,6 +21,7 @@ from tests.simulation.history import History
 from tests.simulation.loop import Actor, State, VirtualLoop
 from tests.simulation.mail import SOON_OVER, TEMPERS, MailServers
 from tests.simulation.people import People, draw_scenario
+from tests.simulation.people_in_digests import with_digests
 from tests.simulation.process import Process
 from tests.simulation.store import Memory, MemoryStore
 from tests.simulation.watch import Watch
@@ -67,7 +68,10 @@ class World:
         self.broker = ChaosBroker(self)
         self.mail = MailServers(self, TEMPERS if self.weather.has_sweep else SOON_OVER, self.random)
         self.chaos = Chaos(self, self.weather)
-        self.people = People(self, draw_scenario(self.random, self.weather.seconds, NOON))
+        scenario = draw_scenario(self.random, self.weather.seconds, NOON)
+        if self.weather.has_sweep:
+            scenario = with_digests(scenario, Random(f"digests of {seed}"), self.weather.seconds, NOON)
+        self.people = People(self, scenario)
         self.is_over = False
         self._places: dict[str, Process] = {}
         self._actors: list[Actor] = []

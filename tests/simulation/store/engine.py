@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.errors import DatabaseUnavailable
-from shared.statuses import DELIVERY_TRANSITIONS, NOTIFICATION_TRANSITIONS, Channel
+from shared.statuses import DELIVERY_TRANSITIONS, MEMBER_TRANSITIONS, NOTIFICATION_TRANSITIONS, Channel
 from shared.store.database import STATEMENT_SECONDS
 from shared.store.directory import User
 from shared.store.template_versions import Key
@@ -68,6 +68,8 @@ class Memory:
         self.inbox: Table[tuple[UUID, int], rows.InboxRow] = Table()
         self.inbox_cursors: Table[tuple[str, str], int] = Table()
         self.gauges: Table[str, int] = Table()
+        self.digests: Table[UUID, rows.DigestRow] = Table()
+        self.open_digests: Table[UUID, UUID | None] = Table()
         self.users: Table[tuple[str, str], User] = Table()
         self.made_users: Table[tuple[str, str], str | None] = Table()
         self.user_changes: Table[tuple[str, str], datetime] = Table()
@@ -239,7 +241,8 @@ class Transaction:
 
 def _check_notification(before: rows.NotificationRow, after: rows.NotificationRow) -> None:
     old, new = before.saga.status, after.saga.status
-    if old is not new and new not in NOTIFICATION_TRANSITIONS[old]:
+    table = NOTIFICATION_TRANSITIONS if after.saga.digest_id is None else MEMBER_TRANSITIONS
+    if old is not new and new not in table[old]:
         raise CheckViolated(f"notification {old} -> {new}")
 
 

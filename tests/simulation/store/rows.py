@@ -12,6 +12,7 @@ from shared.outcomes import Device
 from shared.saga import AttemptRecorded, Delivery, Entry, ReceiptRecorded, Saga
 from shared.statuses import Channel, OutcomeKind
 from shared.store.breakers import BreakerState
+from shared.store.digests import Phase
 from shared.store.fan_outs import NewFanOut
 
 
@@ -154,6 +155,16 @@ class PlaceRow:
     category: str
     is_granted: bool
     taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRow:
+    """A window of a digest, beside the notification that carries it."""
+
+    key: UUID
+    phase: Phase = Phase.COLLECTING
+    joined: int
+    next_look_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

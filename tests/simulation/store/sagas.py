@@ -6,22 +6,25 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid5
 
 from shared.outcomes import Outcome
-from shared.saga import AttemptRecorded, Receipt, ReceiptRecorded, Saga, next_look
+from shared.saga import AttemptRecorded, Followed, Receipt, ReceiptRecorded, Saga, next_look
 from shared.saga.owed import LONGEST_LOOK_SECONDS
 from shared.statuses import Channel, NotificationStatus
 from shared.store import plans
 from shared.store.abandoning import given_up
 from shared.store.changes import Change, is_resolved
+from shared.store.digests import Joining, Window
 from shared.store.facts import Facts
 from shared.store.late_successes import LateSuccess
 from shared.store.sagas import Sagas, SagaSet
 from shared.store.template_versions import Key
 from shared.store.undoing import Correction, Undoing
 from shared.templates import TemplateVersion
-from tests.simulation.store import undoing
+from tests.simulation.store import digests, undoing
 from tests.simulation.store.engine import Memory, Transaction
 from tests.simulation.store.facts import facts_of
 from tests.simulation.store.inbox import retract
@@ -112,6 +115,32 @@ class MemorySagaSet(SagaSet):
         """Keep corrections as notifications to be sent."""
         await self.transaction.run(lambda tx: undoing.correct(tx, corrections))
 
+    async def join(self, joining: Sequence[Joining]) -> dict[UUID, Window]:
+        """Add notifications to the open windows of their digests, or open them; by notification."""
+        return await self.transaction.run(partial(digests.join, joining))
+
+    async def members(
+        self, statuses: Sequence[NotificationStatus], after: UUID, limit: int, of: Sequence[UUID]
+    ) -> list[UUID]:
+        """List members of digests that have one of these statuses."""
+        return await self.transaction.run(partial(digests.members, statuses, after, limit, of))
+
+    async def superseded(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Find those whose place a newer notification has taken."""
+        return await self.transaction.run(partial(digests.superseded, ids))
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Followed]:
+        """Read where digests stand now."""
+        return await self.transaction.run(partial(digests.standings, ids))
+
+    async def contents(self, ids: Sequence[UUID]) -> dict[UUID, tuple[int, list[dict[str, Any]]]]:
+        """Count the members that digests have gathered, and read the data of the first of them."""
+        return await self.transaction.run(partial(digests.contents, ids))
+
+    async def fill(self, data: Mapping[UUID, Mapping[str, Any]]) -> None:
+        """Write what is in digests."""
+        await self.transaction.run(partial(digests.fill, data))
+
     async def save(self, changes: Sequence[Change], *, looked: bool = False) -> None:
         """Write what changed, and when the sweep must look next."""
         await self.transaction.run(lambda tx: self._save(tx, changes, looked=looked))
@@ -121,6 +150,7 @@ class MemorySagaSet(SagaSet):
             if change.entries:
                 _abandon(tx, change)
                 self._write(tx, change, looked=looked)
+                _part(tx, change)
             elif looked:
                 self._touch(tx, change)
         _resolve(tx, {change.before.id for change in changes if change.entries and is_resolved(change)})
@@ -138,6 +168,7 @@ class MemorySagaSet(SagaSet):
             epoch=after.epoch,
             version=row.saga.version + 1,
             expires_at=after.expires_at,
+            digest_id=after.digest_id or before.digest_id,
             plan=plans.from_json(plans.to_json(after.plan)) if is_new_plan else row.saga.plan,
             next_look_at=look,
             looks=looks,
@@ -244,6 +275,15 @@ def _write_delivery(tx: Transaction, change: Change, new: DeliveryRow) -> None:
     delivery = replace(new.delivery, token=stored.delivery.token if same_epoch else None)
     content = stored.content if new.content is None else new.content
     tx.put(tx.memory.deliveries, key, replace(new, delivery=delivery, content=content, claimed_at=stored.claimed_at))
+
+
+def _part(tx: Transaction, change: Change) -> None:
+    """Take out of its digest what has dropped out, and let the sweep tell the members of one that has ended."""
+    if change.before.digest_id and not change.after.digest_id:
+        row = tx.lock(tx.memory.notifications, change.before.id)
+        assert row is not None
+        tx.put(tx.memory.notifications, change.before.id, replace(row, saga=replace(row.saga, digest_id=None)))
+    digests.wake(tx, change)
 
 
 def _abandon(tx: Transaction, change: Change) -> None:

@@ -10,6 +10,7 @@ from tests.simulation.store.contacts import MemoryContacts
 from tests.simulation.store.credentials import MemoryKeys, MemorySecrets
 from tests.simulation.store.dead_letters import MemoryDeadLetters
 from tests.simulation.store.devices import MemoryDevices
+from tests.simulation.store.digests import MemoryDigests
 from tests.simulation.store.directory import MemoryDirectory, MemoryGauges
 from tests.simulation.store.engine import Memory
 from tests.simulation.store.erasures import MemoryErasures
@@ -35,6 +36,7 @@ class MemoryStore(Store):
         self.contacts = MemoryContacts(memory)
         self.dead_letters = MemoryDeadLetters(memory)
         self.devices = MemoryDevices(memory)
+        self.digests = MemoryDigests(memory)
         self.directory = MemoryDirectory(memory)
         self.erasures = MemoryErasures()
         self.fan_outs = MemoryFanOuts(memory)

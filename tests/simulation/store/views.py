@@ -84,6 +84,8 @@ def _notification(row: NotificationRow) -> dict[str, Any]:
         "plan": plan_of(saga.plan) if row.is_routed else None,
         "wishes": dict(row.wishes or {}),
         "priority": (row.wishes or {}).get("priority", "normal"),
+        "digest_id": str(saga.digest_id) if saga.digest_id else None,
+        "digest_count": row.data.get("count") if saga.is_digest else None,
         "passed": dict(saga.plan.passed),
     }
 
