@@ -118,7 +118,8 @@ def an_end_is_left_only_by_the_table(record: Record) -> Iterator[str]:
             continue
         if moved.before in LEAVES and moved.after not in LEAVES[moved.before]:
             yield f"{moved.notification} went from {moved.before} to {moved.after}"
-        if moved.after is N.PENDING and moved.before is not None and moved.epoch != moved.epoch_before + 1:
+        begins = moved.before in (None, N.SCHEDULED)
+        if moved.after is N.PENDING and not begins and moved.epoch != moved.epoch_before + 1:
             yield f"{moved.notification} was started over within epoch {moved.epoch}"
 
 

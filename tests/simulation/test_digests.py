@@ -20,7 +20,7 @@ from tests.simulation.test_invariants import KEY, NOON, record, saga, taken
 
 N = NotificationStatus
 DIGEST, OTHER = UUID(int=50), UUID(int=51)
-SEEDS = 120
+SEEDS = 40
 
 
 def one(key: UUID, status: NotificationStatus = N.SENT, **more: Any) -> Saga:
