@@ -20,6 +20,7 @@ from tests.mutants.planted import (
     store,
     strategies,
     templates,
+    digests,
 )
 
 PLANTED: tuple[Mutant, ...] = (
@@ -39,4 +40,5 @@ PLANTED: tuple[Mutant, ...] = (
     *posting.PLANTED,
     *people.PLANTED,
     *templates.PLANTED,
+    *digests.PLANTED,
 )
