@@ -135,7 +135,8 @@ def _joining(saga: Saga, facts: Facts, now: datetime) -> Joining | None:
     """Tell which digest a new notification wants to join, if its workflow has one and it is not too late."""
     has_digest = facts.workflow is not None and facts.workflow.get("digest")
     digest = read_workflow(facts.workflow).digest if has_digest else None
-    if digest is None or saga.is_digest or saga.expires_at <= now:
+    is_late = facts.has_own_expiry and saga.expires_at <= now
+    if digest is None or saga.is_digest or is_late:
         return None
     return Joining(
         notification_id=saga.id,

@@ -43,7 +43,7 @@ def on_collected(saga: Saga, event: Collected, now: datetime) -> Decision:
     """Join a digest, and wait for its window to close."""
     if saga.status is not N.PENDING:
         return Decision(saga=saga)
-    if saga.expires_at <= now:
+    if event.has_own_expiry and saga.expires_at <= now:
         return expire(saga)
     why = "it is collected into a digest"
     expires_at = saga.expires_at if event.has_own_expiry else event.kept_until

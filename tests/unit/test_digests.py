@@ -198,7 +198,7 @@ def test_an_events_own_expiry_goes_before_that_of_its_digest() -> None:
 
 
 def test_what_is_too_late_already_joins_nothing() -> None:
-    decision = decide(pending(), JOINS, NOON + timedelta(days=3))
+    decision = decide(pending(), replace(JOINS, has_own_expiry=True), NOON + timedelta(days=3))
 
     assert (decision.saga.status, decision.saga.digest_id) == (N.EXPIRED, None)
 

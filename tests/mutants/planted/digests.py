@@ -86,8 +86,8 @@ PLANTED = (
         name="digest-collected-again",
         breaks="A digest is sent, and not collected into another one.",
         file="functions/orchestrate/saga_set.py",
-        text="if digest is None or saga.is_digest or saga.expires_at <= now:",
-        instead="if digest is None or saga.expires_at <= now:",
+        text="if digest is None or saga.is_digest or is_late:",
+        instead="if digest is None or is_late:",
         looks_at=(WHOLE,),
     ),
 )

@@ -150,7 +150,7 @@ PLANTED = (
         name="tables-not-asked",
         breaks="A status moves only as the tables allow.",
         file="shared/saga/state.py",
-        text="if status not in NOTIFICATION_TRANSITIONS[self.status]:",
+        text="if status not in table[self.status]:",
         instead="if False:",
         looks_at=("tests/unit/test_statuses.py",),
     ),
