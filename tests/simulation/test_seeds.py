@@ -67,7 +67,7 @@ WANTED: dict[str, int] = {
     "withheld: a newer notification has taken its place": 5,
     **{f"called back when {status}": 10 for status in ("pending", "queued", "sent")},
     "two providers: the first was called": 100,
-    "two providers: another took over": 20,
+    "two providers: another took over": 10,
     "two providers: one came back": 5,
     "a mail came back": 20,
     "a mail came back before it was known to be sent": 10,
