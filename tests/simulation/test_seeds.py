@@ -48,7 +48,7 @@ WANTED: dict[str, int] = {
     **{
         f"claim: {verdict}": 2
         for verdict in ClaimVerdict
-        if verdict not in (ClaimVerdict.MISSING, ClaimVerdict.EXPIRED)
+        if verdict not in (ClaimVerdict.MISSING, ClaimVerdict.EXPIRED, ClaimVerdict.CAPPED)  # the last is no answer
     },
     **{f"the provider {mood}": 2 for mood in MOODS},
     **{f"killed {when} {effect}": 1 for when in ("before", "after") for effect in EFFECTS},
