@@ -8,6 +8,7 @@ from tests.mutants.planted import (
     callbacks,
     claims,
     compensation,
+    digests,
     email,
     intake,
     keys,
@@ -20,7 +21,6 @@ from tests.mutants.planted import (
     store,
     strategies,
     templates,
-    digests,
 )
 
 PLANTED: tuple[Mutant, ...] = (
