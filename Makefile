@@ -6,7 +6,7 @@
 BOOTSTRAP := sh infrastructure/bootstrap.sh
 
 .PHONY: help run demo bench test test-unit test-contract test-integration test-system simulate chaos model mutants
-.PHONY: check format lock clean
+.PHONY: check openapi format lock clean
 
 SEEDS ?= 10000
 
@@ -51,6 +51,9 @@ mutants: ## Plant one bug at a time, and see which check catches it
 
 check: ## Look at style, types and architecture, and run the unit tests
 	@$(BOOTSTRAP) check $(ARGS)
+
+openapi: ## Write the API's specification anew, from the tables of operations
+	@$(BOOTSTRAP) openapi
 
 format: ## Put the code into the one form that check accepts
 	@$(BOOTSTRAP) format

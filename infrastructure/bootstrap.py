@@ -69,6 +69,7 @@ TARGETS = {
             ("pytest", "--quiet", "tests/unit"),
         ),
     ),
+    "openapi": Target("dev", (("python", "-m", "infrastructure.openapi.generate"),)),
     "format": Target("dev", (("ruff", "check", "--fix", "--quiet", "."), ("ruff", "format", "."))),
     "lock": Target(
         None,

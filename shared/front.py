@@ -3,17 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.access import Access
 from shared.errors import Transient
+from shared.operations import Answer, Operation
 from shared.problems import ProblemAnswers, answer, exception_handlers
 from shared.runtime import Resources
 from shared.step import Endpoint
+
+
+class Alive(BaseModel):
+    """It answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    """What it stands on. Without the broker it is degraded, and works: what is kept now is published later."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    database: bool
+    broker: bool
+
+
+GET_HEALTH = Operation(
+    name="get_health",
+    method="GET",
+    path="/health",
+    access=Access.PUBLIC,
+    summary="Tell that it is alive.",
+    tag="health",
+    gives={200: Answer(about="It is.", model=Alive)},
+)
+GET_READINESS = Operation(
+    name="get_readiness",
+    method="GET",
+    path="/health/ready",
+    access=Access.PUBLIC,
+    summary="Tell whether it can work.",
+    tag="health",
+    gives={
+        200: Answer(about="It can.", model=Readiness),
+        503: Answer(about="It cannot: the database is away.", model=Readiness),
+    },
+)
+GET_METRICS = Operation(
+    name="get_metrics",
+    method="GET",
+    path="/metrics",
+    access=Access.PUBLIC,
+    summary="Show what is counted and measured, for Prometheus. On a cluster each pod has its own, inside alone.",
+    tag="health",
+    gives={200: Answer(about="Lines of numbers.", media_type="text/plain")},
+)
+OPERATIONS = (GET_HEALTH, GET_READINESS, GET_METRICS)
 
 
 class Front:
@@ -57,7 +108,10 @@ def watching(resources: Resources) -> list[BaseRoute]:
         status = "ok" if all(parts.values()) else "degraded" if parts["database"] else "unavailable"
         return JSONResponse({"status": status, **parts}, status_code=200 if parts["database"] else 503)
 
-    return [Route("/metrics", metrics), Route("/health/ready", ready), Route("/health", alive)]
+    return [
+        Route(operation.path, endpoint)
+        for operation, endpoint in ((GET_METRICS, metrics), (GET_READINESS, ready), (GET_HEALTH, alive))
+    ]
 
 
 async def _answers(resources: Resources) -> bool:

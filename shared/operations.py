@@ -19,7 +19,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter in the query or a header; `schema` is JSON Schema."""
+    """A parameter in the query, a header or the path; `schema` is JSON Schema.
+
+    A part of the path needs none: it is any text then.
+    """
 
     name: str
     about: str
@@ -35,6 +38,7 @@ class Answer:
     about: str
     model: type[BaseModel] | None = None
     media_type: str = JSON
+    example: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,8 +46,9 @@ class Operation:
     """One method at one address, in Starlette's form: `{name:path}` for what may hold a slash.
 
     `refuses` lists the statuses of its own problem documents; those that any operation may answer (401 and 403 unless
-    it is public, 429, 503, 413 and 415 where there is a body) are understood. `person` names the part of the address
-    that says whose thing it is, where the access is `PERSON`.
+    it is public, 429, 503, 413 and 415 where there is a body, 404 where the address has parts) are understood.
+    `person` names the part of the address that says whose thing it is, where the access is `PERSON`. `about` is what a
+    caller must know beyond the summary, `example` a body of the first media type that works as it stands.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Operation:
     refuses: frozenset[int] = frozenset()
     parameters: tuple[Parameter, ...] = ()
     person: str = "id"
+    about: str = ""
     example: Any = None
 
     @property

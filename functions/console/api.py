@@ -1,4 +1,4 @@
-"""The operator's HTTP face: dead letters and suppressions."""
+"""The operator's HTTP face: dead letters, suppressions, and the API's description."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from functions.console.operations import GET_DEAD_LETTER, LIST_DEAD_LETTERS, REPLAY
+from functions.console.reference import reference_handlers
 from functions.console.suppressions import suppression_handlers
 from shared import outbox
 from shared.access import Caller
@@ -27,7 +28,8 @@ class ConsoleApi(ApiWork):
         self._resources = resources
         self._letters = resources.store.dead_letters
         handlers = {LIST_DEAD_LETTERS: self.list_letters, GET_DEAD_LETTER: self.get_letter, REPLAY: self.replay}
-        super().__init__(routes(resources.gate, {**handlers, **suppression_handlers(resources)}))
+        others = suppression_handlers(resources) | reference_handlers()
+        super().__init__(routes(resources.gate, {**handlers, **others}))
 
     async def list_letters(self, request: Request, caller: Caller) -> Response:
         """List dead letters, newest first: `?status=open`."""

@@ -1,7 +1,8 @@
-"""Show dead letters, and start them over; show suppressions, and lift them.
+"""Show dead letters, and start them over; show suppressions, and lift them; show what the API is.
 
 takes   GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters/{id}/replay,
-        GET /suppressions, PUT and DELETE /suppressions/{channel}/{address}
+        GET /suppressions, PUT and DELETE /suppressions/{channel}/{address},
+        GET /openapi.json, GET /docs
 gives   notification.accepted
 status  failed | unknown -> pending
 """

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from functions.console.documents import SuppressionDocument
+from functions.console.documents import (
+    DeadLetterDocument,
+    DeadLetters,
+    Replay,
+    SuppressionAnswer,
+    SuppressionDocument,
+    Suppressions,
+)
 from shared.access import Access
 from shared.operations import JSON, Answer, Operation, Parameter
 from shared.statuses import Channel
 
 ONE_SUPPRESSION = "/suppressions/{channel}/{address:path}"
 """The part of an address before its @ may hold a slash, which comes here decoded."""
+
+LETTER_ID = Parameter(
+    name="id", about="The dead letter's id.", schema={"type": "string", "format": "uuid"}, place="path"
+)
+ADDRESSABLE = [channel.value for channel in (Channel.EMAIL, Channel.SMS, Channel.WHATSAPP, Channel.TELEGRAM)]
+CHANNEL = Parameter(name="channel", about="A channel with addresses.", schema={"enum": ADDRESSABLE}, place="path")
+ADDRESS = Parameter(
+    name="address",
+    about="An address of that channel, percent-encoded.",
+    schema={"type": "string", "minLength": 1, "maxLength": 254},
+    place="path",
+)
 
 LIST_DEAD_LETTERS = Operation(
     name="list_dead_letters",
@@ -24,7 +43,7 @@ LIST_DEAD_LETTERS = Operation(
             schema={"enum": ["open", "replayed", "resolved", "discarded"]},
         ),
     ),
-    gives={200: Answer(about="Dead letters.")},
+    gives={200: Answer(about="Dead letters.", model=DeadLetters)},
     refuses=frozenset({422}),
 )
 GET_DEAD_LETTER = Operation(
@@ -34,7 +53,8 @@ GET_DEAD_LETTER = Operation(
     access=Access.READ,
     summary="Show one dead letter.",
     tag="dead letters",
-    gives={200: Answer(about="The dead letter.")},
+    parameters=(LETTER_ID,),
+    gives={200: Answer(about="The dead letter.", model=DeadLetterDocument)},
     refuses=frozenset({404}),
 )
 REPLAY = Operation(
@@ -44,7 +64,8 @@ REPLAY = Operation(
     access=Access.MANAGE,
     summary="Start its saga over, as the next epoch. Twice clicked is once done.",
     tag="dead letters",
-    gives={202: Answer(about="The saga starts over.")},
+    parameters=(LETTER_ID,),
+    gives={202: Answer(about="The saga starts over.", model=Replay)},
     refuses=frozenset({404, 409}),
 )
 LIST_SUPPRESSIONS = Operation(
@@ -55,12 +76,10 @@ LIST_SUPPRESSIONS = Operation(
     summary="List a page of suppressions by channel and address.",
     tag="suppressions",
     parameters=(
-        Parameter(
-            name="channel", about="Of this channel alone.", schema={"enum": [channel.value for channel in Channel]}
-        ),
+        Parameter(name="channel", about="Of this channel alone.", schema={"enum": ADDRESSABLE}),
         Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),
     ),
-    gives={200: Answer(about="A page.")},
+    gives={200: Answer(about="A page.", model=Suppressions)},
     refuses=frozenset({422}),
 )
 PUT_SUPPRESSION = Operation(
@@ -70,8 +89,10 @@ PUT_SUPPRESSION = Operation(
     access=Access.MANAGE,
     summary="Send nothing to an address any more, with a reason.",
     tag="suppressions",
+    parameters=(CHANNEL, ADDRESS),
     takes={JSON: SuppressionDocument},
-    gives={200: Answer(about="The suppression.")},
+    gives={200: Answer(about="The suppression.", model=SuppressionAnswer)},
+    example={"reason": "The person asked for it."},
     refuses=frozenset({400, 422}),
 )
 LIFT_SUPPRESSION = Operation(
@@ -81,10 +102,45 @@ LIFT_SUPPRESSION = Operation(
     access=Access.MANAGE,
     summary="Let messages go to an address again.",
     tag="suppressions",
+    parameters=(CHANNEL, ADDRESS),
     gives={204: Answer(about="It is lifted.")},
     refuses=frozenset({404, 422}),
+)
+GET_OPENAPI = Operation(
+    name="get_openapi",
+    method="GET",
+    path="/openapi.json",
+    access=Access.PUBLIC,
+    summary="Show this specification.",
+    tag="reference",
+    gives={200: Answer(about="OpenAPI 3.1.")},
+)
+GET_DOCS = Operation(
+    name="get_docs",
+    method="GET",
+    path="/docs",
+    access=Access.PUBLIC,
+    summary="Show it as a page, on which everything can be tried out.",
+    tag="reference",
+    gives={200: Answer(about="A page.", media_type="text/html")},
+)
+GET_DOCS_FILE = Operation(
+    name="get_docs_file",
+    method="GET",
+    path="/docs/{name}",
+    access=Access.PUBLIC,
+    summary="Hand out what the page is made of.",
+    tag="reference",
+    parameters=(
+        Parameter(
+            name="name", about="The file's name.", schema={"type": "string", "examples": ["docs.js"]}, place="path"
+        ),
+    ),
+    gives={200: Answer(about="A script or a style sheet.", media_type="text/*")},
+    refuses=frozenset({404}),
 )
 OPERATIONS = (
     *(LIST_DEAD_LETTERS, GET_DEAD_LETTER, REPLAY),
     *(LIST_SUPPRESSIONS, PUT_SUPPRESSION, LIFT_SUPPRESSION),
+    *(GET_OPENAPI, GET_DOCS, GET_DOCS_FILE),
 )

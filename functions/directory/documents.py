@@ -1,4 +1,4 @@
-"""What clients say about a user."""
+"""What clients say about a user, and are told."""
 
 from __future__ import annotations
 
@@ -152,6 +152,24 @@ class DeviceDocument(BaseModel):
 
     provider: PushService
     platform: Platform = ""
+
+
+class DeviceAnswer(DeviceDocument):
+    """A device as kept."""
+
+    token: str
+
+
+class ListedDevice(DeviceAnswer):
+    """A device, and since when it is known."""
+
+    registered_at: datetime
+
+
+class Devices(BaseModel):
+    """A user's devices."""
+
+    devices: list[ListedDevice]
 
 
 class WorkflowAnswer(Workflow):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functions.directory.documents import (
     BulkAnswer,
     BulkDocument,
+    DeviceAnswer,
     DeviceDocument,
+    Devices,
     ErasureAnswer,
     ImportDocument,
     ImportedAnswer,
@@ -28,6 +30,25 @@ from shared.workflows import Workflow
 ONE_DEVICE = "/users/{id}/devices/{token:path}"
 """A token may hold a slash, which comes here decoded."""
 
+USER_ID = Parameter(
+    name="id",
+    about="The user's id.",
+    schema={"type": "string", "pattern": r"^[^\x00-\x1f\x7f-\x9f/]{1,128}$"},
+    place="path",
+)
+TOKEN = Parameter(
+    name="token",
+    about="What the provider gave the device, percent-encoded.",
+    schema={"type": "string", "pattern": "^[!-~]{1,4096}$"},
+    place="path",
+)
+EVENT_TYPE = Parameter(
+    name="event_type",
+    about="The event type; `*` for every one that has no workflow of its own.",
+    schema={"type": "string", "pattern": r"^(\*|[A-Za-z0-9._:/-]{1,128})$"},
+    place="path",
+)
+
 PUT_USER = Operation(
     name="put_user",
     method="PUT",
@@ -36,6 +57,8 @@ PUT_USER = Operation(
     summary="Create or replace a user.",
     tag="users",
     takes={JSON: UserDocument},
+    example={"name": "Ada", "email": "ada@example.com", "phone": "+15551234567"},
+    parameters=(USER_ID,),
     gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({400, 422}),
 )
@@ -96,6 +119,7 @@ GET_USER = Operation(
     access=Access.PERSON,
     summary="Show a user.",
     tag="users",
+    parameters=(USER_ID,),
     gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({404, 422}),
 )
@@ -169,7 +193,8 @@ LIST_DEVICES = Operation(
     access=Access.PERSON,
     summary="List a user's devices, the oldest registration first.",
     tag="devices",
-    gives={200: Answer(about="The devices.")},
+    parameters=(USER_ID,),
+    gives={200: Answer(about="The devices.", model=Devices)},
     refuses=frozenset({404, 422}),
 )
 PUT_DEVICE = Operation(
@@ -180,7 +205,9 @@ PUT_DEVICE = Operation(
     summary="Register a device; again and again, as apps do.",
     tag="devices",
     takes={JSON: DeviceDocument},
-    gives={200: Answer(about="The device.")},
+    example={"provider": "fcm", "platform": "android"},
+    parameters=(USER_ID, TOKEN),
+    gives={200: Answer(about="The device.", model=DeviceAnswer)},
     refuses=frozenset({400, 404, 409, 422}),
 )
 REMOVE_DEVICE = Operation(
@@ -191,6 +218,7 @@ REMOVE_DEVICE = Operation(
     summary="Remove a device of the provider that the query names.",
     tag="devices",
     parameters=(
+        *(USER_ID, TOKEN),
         Parameter(
             name="provider",
             about="Who gave the token.",
@@ -209,6 +237,8 @@ PUT_WORKFLOW = Operation(
     summary="Create or replace the workflow of an event type; `*` is the default of the tenant.",
     tag="workflows",
     takes={JSON: Workflow},
+    example={"category": "orders", "channels": ["push", "email"], "strategy": "first"},
+    parameters=(EVENT_TYPE,),
     gives={200: Answer(about="The workflow.", model=WorkflowAnswer)},
     refuses=frozenset({400, 422}),
 )
@@ -219,6 +249,7 @@ GET_WORKFLOW = Operation(
     access=Access.READ,
     summary="Show the workflow that an event type follows: its own, else the tenant's default, else Carillon's.",
     tag="workflows",
+    parameters=(EVENT_TYPE,),
     gives={200: Answer(about="The workflow.", model=WorkflowAnswer)},
     refuses=frozenset({422}),
 )

@@ -22,6 +22,8 @@ _KEY = re.compile(r"[!-~]{1,255}")
 _CORRELATION_ID = re.compile(r"[!-~]{1,128}")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
+CHECKED_HEADERS = MappingProxyType({"Idempotency-Key": _KEY, "X-Correlation-ID": _CORRELATION_ID})
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -53,6 +55,16 @@ def check_options(data: Mapping[str, Any], place: str = "data", title: str = TIT
     else:
         return
     raise FieldsRefused(422, title, [(f"{place}.options.{name}", detail) for name, detail in refused.errors])
+
+
+def check_headers(headers: Headers) -> None:
+    """Refuse a broken header also where a form has no use for it, or a batch no event.
+
+    Raises:
+        Refused: 400.
+    """
+    for name, pattern in CHECKED_HEADERS.items():
+        _checked_header(headers, name, pattern)
 
 
 def key_of(headers: Headers) -> str | None:

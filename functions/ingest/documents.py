@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from functions.ingest.fields import EventType, Expiry, Key, SendAt, Source, Text, Timestamp, UserId
+from shared.problem_document import Problem
 from shared.saga import OnAmbiguous
 from shared.statuses import Channel, NotificationStatus, PushService
 from shared.wishes import Priority
@@ -146,16 +147,6 @@ class FanOutKept(BaseModel):
     fan_out_id: UUID
     status: Literal["expanding", "expanded"]
     total: int
-
-
-class Problem(BaseModel):
-    """Why one of many was refused (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    field: str | None = None
 
 
 class OneRefused(BaseModel):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.timestamps import read_timestamp
@@ -64,11 +64,37 @@ def _indexable(value: str) -> str:
     return value
 
 
-UserId = Annotated[str, StringConstraints(max_length=128), BeforeValidator(_identifier)]
-Key = Annotated[str, StringConstraints(max_length=255), BeforeValidator(_identifier)]
-Source = Annotated[str, AfterValidator(_indexable), BeforeValidator(_identifier)]
+def _said_as(max_length: int, about: str) -> WithJsonSchema:
+    """Tell clients what an identifier may be: its validators are code, which no schema shows."""
+    text = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": WRITTEN}
+    return WithJsonSchema({"anyOf": [text, INTEGER], "description": about})
+
+
+WRITTEN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""No control characters; that there is more than blanks, no pattern says in a way that every tool can follow."""
+
+INTEGER = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
+MOMENT: dict[str, Any] = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
+_TIMESTAMP = WithJsonSchema({**MOMENT, "description": "When it happened, as RFC 3339 writes it."})
+_EXPIRY = WithJsonSchema({**MOMENT, "description": "After this it is of no use any more: in the future."})
+_SEND_AT = WithJsonSchema({**MOMENT, "description": f"When it is due, {MAX_DAYS_AHEAD} days ahead at most."})
+_TEXT = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 65_536, "pattern": r"\S"})
+
+UserId = Annotated[
+    str,
+    StringConstraints(max_length=128),
+    BeforeValidator(_identifier),
+    _said_as(128, 'Whom it is for; 1 equals "1".'),
+]
+Key = Annotated[str, StringConstraints(max_length=255), BeforeValidator(_identifier), _said_as(255, "A name for it.")]
+Source = Annotated[
+    str,
+    AfterValidator(_indexable),
+    BeforeValidator(_identifier),
+    _said_as(MAX_SOURCE_BYTES, f"Where it comes from, {MAX_SOURCE_BYTES} bytes at most."),
+]
 EventType = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9._:/-]{1,128}$")]
-Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
-Expiry = Annotated[datetime | None, BeforeValidator(_expiry)]
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), BeforeValidator(_message)]
-SendAt = Annotated[datetime | None, BeforeValidator(_due)]
+Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp), _TIMESTAMP]
+Expiry = Annotated[datetime | None, BeforeValidator(_expiry), _EXPIRY]
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=65_536), BeforeValidator(_message), _TEXT]
+SendAt = Annotated[datetime | None, BeforeValidator(_due), _SEND_AT]

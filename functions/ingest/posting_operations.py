@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functions.ingest.cloud_event_documents import CloudEvent, CloudEventBatch
 from functions.ingest.documents import Addressed, FanOutDocument, Kept, Posted, PostedEvents, SendRequest
 from shared.access import Access
+from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
 from shared.operations import JSON, Answer, Operation, Parameter
 
 IDEMPOTENCY_KEY = Parameter(
@@ -33,7 +35,11 @@ POST_EVENTS = Operation(
     access=Access.SEND,
     summary="Post one event, for one user or for many, or an array of them; plain or as CloudEvents. 202 means kept.",
     tag="events",
-    takes={JSON: PostedEvents, "application/cloudevents+json": None, "application/cloudevents-batch+json": None},
+    about=(
+        "Several forms make the same notification: a plain event; a CloudEvent, structured as here or binary with its "
+        "attributes in `ce-` headers; and many of either, each of which is answered for itself."
+    ),
+    takes={JSON: PostedEvents, CONTENT_TYPE: CloudEvent, BATCH_CONTENT_TYPE: CloudEventBatch},
     gives={202: Answer(about="It is kept.", model=Posted)},
     refuses=frozenset({400, 413, 415, 422}),
     parameters=_HEADERS,

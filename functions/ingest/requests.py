@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from functions.ingest.checking import (
     TITLE,
+    check_headers,
     check_options,
     checked,
     correlation_of,
@@ -62,6 +63,7 @@ def read(headers: Mapping[str, str], body: bytes, *, tenant: str = "default") ->
         Refused: 400, 413, 415 or 422: the whole request, or its only event.
     """
     known = lowered(headers)
+    check_headers(known)
     mode = cloudevents.mode(known)
     if mode is None:
         require_media_type(known)

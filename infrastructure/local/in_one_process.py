@@ -8,7 +8,7 @@ from infrastructure.local.functions import open_functions, started
 from infrastructure.local.records import Manifests, Route
 from infrastructure.local.running_sources import Sources
 from infrastructure.local.targets import AsgiApp, AsgiTarget
-from infrastructure.sandbox.routes import PREFIX as SANDBOX_PREFIX
+from infrastructure.sandbox.operations import PREFIX as SANDBOX_PREFIX
 from shared.settings import Settings
 
 LOCAL_ROUTES = (Route(prefix="/metrics", service="ingest"), Route(prefix=SANDBOX_PREFIX, service="sandbox"))

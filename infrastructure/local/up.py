@@ -24,7 +24,7 @@ from infrastructure.local.records import Manifests
 from infrastructure.local.server import HttpServer, StopSignals, listen
 from infrastructure.local.targets import AsgiApp
 from infrastructure.local.workers import SANDBOX, describe, start_workers
-from infrastructure.sandbox.routes import PREFIX as SANDBOX_PREFIX
+from infrastructure.sandbox.operations import PREFIX as SANDBOX_PREFIX
 from infrastructure.sandbox.routes import sandbox_app
 from infrastructure.sandbox.sandbox import Sandbox
 from shared.auth import Keys

@@ -3,74 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from infrastructure.sandbox.behaviours import Behaviour, chat_for, number_for, token_for
 from infrastructure.sandbox.mailbox import Mailbox
-from infrastructure.sandbox.moods import Moods, Outage
+from infrastructure.sandbox.moods import Moods
+from infrastructure.sandbox.operations import (
+    FORGET_MESSAGES,
+    LIST_MESSAGES,
+    LIST_PROVIDERS,
+    LIST_RECIPIENTS,
+    TURN_PROVIDER,
+    Switches,
+)
 from infrastructure.sandbox.recipients import FATES
 from shared import strict_json
+from shared.access import Caller
 from shared.auth import Keys
 from shared.errors import Refused
 from shared.problems import exception_handlers, refused_fields
 from shared.requests import read_body
 from shared.statuses import Channel
+from shared.step import routes
 
-PREFIX = "/sandbox"
 NEWEST_SHOWN = 100
-
-
-class Switches(BaseModel):
-    """How a provider's stand-in feels; what is left out is as when all is well."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    latency_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
-    outage: Outage | None = None
-
-    @classmethod
-    def of(cls, moods: Moods) -> Switches:
-        """Read the switches of a stand-in."""
-        return cls(latency_seconds=moods.latency_seconds, error_rate=moods.error_rate, outage=moods.outage)
-
-    def turn(self, moods: Moods) -> None:
-        """Turn the switches of a stand-in."""
-        moods.latency_seconds, moods.error_rate, moods.outage = self.latency_seconds, self.error_rate, self.outage
 
 
 class SandboxRoutes:
     """The sandbox's face, for those to whom the API is open."""
 
-    def __init__(self, mailbox: Mailbox, moods: Mapping[str, Moods], keys: Keys) -> None:
+    def __init__(self, mailbox: Mailbox, moods: Mapping[str, Moods]) -> None:
         self._mailbox = mailbox
         self._moods = moods
-        self._keys = keys
 
-    async def messages(self, request: Request) -> Response:
-        """List the newest messages, with `?to=` and `?channel=`; DELETE forgets them all."""
-        self._keys.tenant(request.headers)
-        if request.method == "DELETE":
-            self._mailbox.clear()
-            return Response(status_code=204)
+    async def messages(self, request: Request, caller: Caller) -> Response:
+        """List the newest messages, with `?to=` and `?channel=`."""
         channel, to = _channel(request.query_params.get("channel")), request.query_params.get("to")
         found = self._mailbox.newest(NEWEST_SHOWN, channel=channel, to=to)
         return JSONResponse([message.as_record() for message in found])
 
-    async def providers(self, request: Request) -> Response:
+    async def forget(self, request: Request, caller: Caller) -> Response:
+        """Forget them all."""
+        self._mailbox.clear()
+        return Response(status_code=204)
+
+    async def providers(self, request: Request, caller: Caller) -> Response:
         """Show the switches of every stand-in."""
-        self._keys.tenant(request.headers)
         return JSONResponse({name: Switches.of(moods).model_dump(mode="json") for name, moods in self._moods.items()})
 
-    async def turn(self, request: Request) -> Response:
+    async def turn(self, request: Request, caller: Caller) -> Response:
         """Turn the switches of one stand-in, all of them."""
-        self._keys.tenant(request.headers)
         moods = self._moods.get(request.path_params["name"])
         if moods is None:
             raise Refused(404, "Not found", f"The sandbox stands in for {', '.join(self._moods)}.", field="name")
@@ -83,22 +70,22 @@ class SandboxRoutes:
         switches.turn(moods)
         return JSONResponse(switches.model_dump(mode="json"))
 
-    async def recipients(self, request: Request) -> Response:
+    async def recipients(self, request: Request, caller: Caller) -> Response:
         """List whom to write to for which misbehaviour."""
-        self._keys.tenant(request.headers)
         return JSONResponse([_recipient(behaviour) for behaviour in Behaviour])
 
 
-def sandbox_app(mailbox: Mailbox, moods: Mapping[str, Moods], keys: Keys) -> Starlette:
+def sandbox_app(mailbox: Mailbox, moods: Mapping[str, Moods], gate: Keys) -> Starlette:
     """Serve what is below /sandbox."""
-    face = SandboxRoutes(mailbox, moods, keys)
-    routes = [
-        Route(f"{PREFIX}/messages", face.messages, methods=["GET", "DELETE"]),
-        Route(f"{PREFIX}/providers", face.providers),
-        Route(f"{PREFIX}/providers/{{name}}", face.turn, methods=["PUT"]),
-        Route(f"{PREFIX}/recipients", face.recipients),
-    ]
-    return Starlette(routes=routes, exception_handlers=exception_handlers())
+    face = SandboxRoutes(mailbox, moods)
+    handlers = {
+        LIST_MESSAGES: face.messages,
+        FORGET_MESSAGES: face.forget,
+        LIST_PROVIDERS: face.providers,
+        TURN_PROVIDER: face.turn,
+        LIST_RECIPIENTS: face.recipients,
+    }
+    return Starlette(routes=routes(gate, handlers), exception_handlers=exception_handlers())
 
 
 def _recipient(behaviour: Behaviour) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.access import Caller
-from shared.auth import RATE_HEADERS, Gate
+from shared.auth import RATE_HEADERS
 from shared.operations import Operation
 from shared.problems import answer
 from shared.step.definition import Endpoint
@@ -17,7 +18,14 @@ from shared.step.definition import Endpoint
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 
 
-def guarded(gate: Gate, operation: Operation, handle: Handler) -> Endpoint:
+class Guard(Protocol):
+    """Who lets calls in, and says whose they are."""
+
+    async def admit(self, connection: HTTPConnection, operation: Operation) -> Caller:
+        """Let a call in."""
+
+
+def guarded(gate: Guard, operation: Operation, handle: Handler) -> Endpoint:
     """Put a handler behind the gate."""
 
     async def endpoint(request: Request) -> Response:
@@ -35,7 +43,7 @@ def guarded(gate: Gate, operation: Operation, handle: Handler) -> Endpoint:
     return endpoint
 
 
-def routes(gate: Gate, handlers: Mapping[Operation, Handler]) -> list[Route]:
+def routes(gate: Guard, handlers: Mapping[Operation, Handler]) -> list[Route]:
     """Make the routes of a function's operations, in their order: where two fit an address, the first one takes it."""
     return [
         Route(operation.path, guarded(gate, operation, handle), methods=[operation.method])

@@ -27,7 +27,7 @@ def keys(pairs: str = KEYS) -> Keys:
     ],
 )
 def test_a_key_names_its_tenant(headers: dict[str, str], tenant: str) -> None:
-    assert keys().tenant(headers) == tenant
+    assert keys().caller(headers).tenant == tenant
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_key_names_its_tenant(headers: dict[str, str], tenant: str) -> None:
 )
 def test_a_call_without_a_key_of_ours_is_refused_without_repeating_it(headers: dict[str, str]) -> None:
     with pytest.raises(Refused) as caught:
-        keys().tenant(headers)
+        keys().caller(headers)
 
     assert caught.value.status == 401
     assert "nobodys-key" not in caught.value.detail
@@ -59,7 +59,7 @@ def test_a_call_without_a_key_of_ours_is_refused_without_repeating_it(headers: d
 def test_without_keys_on_this_machine_everybody_is_the_default_tenant() -> None:
     open_to_all = Keys(Settings(api_keys=None, host="127.0.0.1"))
 
-    assert open_to_all.tenant({"x-api-key": "anything"}) == "default"
+    assert open_to_all.caller({"x-api-key": "anything"}).tenant == "default"
 
 
 def test_keys_are_not_kept_in_the_clear() -> None:
