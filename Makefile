@@ -5,10 +5,11 @@
 .DEFAULT_GOAL := help
 BOOTSTRAP := sh infrastructure/bootstrap.sh
 
-.PHONY: help run demo bench test test-unit test-contract test-integration test-system simulate chaos model mutants
+.PHONY: help run demo bench test test-unit test-contract test-integration test-system simulate chaos fuzz model mutants
 .PHONY: check openapi format lock clean
 
 SEEDS ?= 10000
+CASES ?= 200
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +43,9 @@ simulate: ## Let everything go wrong in SEEDS=10000 simulated worlds; ARGS="--se
 
 chaos: ## Strike real processes a hundred times under load, and hold every promise to the audit
 	@$(BOOTSTRAP) chaos $(ARGS)
+
+fuzz: ## Ask a private instance everything that the specification allows and forbids; CASES=2000 of each, ARGS="--seed 7"
+	@$(BOOTSTRAP) fuzz --cases $(CASES) $(ARGS)
 
 model: ## Verify the model of claims, leases and retries, and show what its guards are for; needs spin and gcc
 	@$(BOOTSTRAP) model $(ARGS)

@@ -57,6 +57,7 @@ TARGETS = {
     "test-system": Target("dev", (("pytest", "tests/system"),)),
     "simulate": Target("dev", (("python", "-m", "tests.simulation", "--processes", "2"),)),
     "chaos": Target("dev", (("python", "-m", "tests.chaos"),)),
+    "fuzz": Target("dev", (("python", "-m", "tests.specification"),)),
     "model": Target("dev", (("python", "-m", "tests.model.check"),)),
     "mutants": Target("dev", (("python", "-m", "tests.mutants"),)),
     "check": Target(

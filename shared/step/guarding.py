@@ -44,8 +44,18 @@ def guarded(gate: Guard, operation: Operation, handle: Handler) -> Endpoint:
 
 
 def routes(gate: Guard, handlers: Mapping[Operation, Handler]) -> list[Route]:
-    """Make the routes of a function's operations, in their order: where two fit an address, the first one takes it."""
-    return [
-        Route(operation.path, guarded(gate, operation, handle), methods=[operation.method])
-        for operation, handle in handlers.items()
-    ]
+    """Make the routes of a function's operations, in their order: where two fit an address, the first one takes it.
+
+    An address has one route for all of its methods: so a 405 names every one of them in `Allow` (RFC 9110 15.5.6).
+    """
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for operation, handle in handlers.items():
+        by_path.setdefault(operation.path, {})[operation.method] = guarded(gate, operation, handle)
+    return [Route(path, _by_method(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
+
+
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint

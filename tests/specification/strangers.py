@@ -1,0 +1,119 @@
+"""Let schemathesis ask an instance everything that the specification allows, and much that it does not."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from tests.specification.instance import KEY, Instance
+
+LARGEST_BATCH = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is tried: so many cases of each operation, after a seed. A long one shows the smallest case that fails."""
+
+    cases: int
+    seed: int
+    is_long: bool = False
+    in_sequences: bool = False
+
+
+ACCEPTED = ("2xx", "3xx", "401", "403", "404", "409", "429")
+BEYOND_THE_SCHEMA: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "post_events": (("400", "422"), "integers of 64 bits anywhere in data, expires_at in the future, known keys"),
+    "put_user": (("422",), "an address is checked by rules that no pattern holds"),
+    "put_workflow": (("422",), "escalate_after_seconds belongs to one strategy"),
+    "list_suppressions": (("422",), "a cursor is one that was given"),
+    "put_suppression": (("422",), "what an address is depends on the channel"),
+    "lift_suppression": (("422",), "what an address is depends on the channel"),
+    "hear_onesignal": (("400",), "a body without a model: any JSON"),
+    "hear_mail": (("400", "422"), "a body without a model"),
+    "hear_twilio": (("403",), "nobody can sign"),
+    "unsubscribe": (("400",), "the form must say that it is the one-click form"),
+}
+"""Operations with rules that JSON Schema cannot tell: what they may answer to a body that fits, and why."""
+
+
+def prepared(document: Mapping[str, Any], known: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Copy a specification, with ids that exist among those that are tried, and batches that are soon made."""
+    made = copy.deepcopy(dict(document))
+    made["components"]["schemas"]["CloudEventBatch"]["maxItems"] = LARGEST_BATCH
+    for path, item in made["paths"].items():
+        ids = next((found for beginning, found in known.items() if path.startswith(f"{beginning}/{{id}}")), [])
+        for parameter in _ids(item):
+            if ids:
+                parameter["schema"] = {"anyOf": [{"enum": ids}, parameter["schema"]]}
+                parameter["examples"] = {one: {"value": one} for one in ids}
+    return made
+
+
+def _ids(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for described in item.values():
+        yield from (one for one in described.get("parameters", ()) if (one["in"], one["name"]) == ("path", "id"))
+
+
+def paths_of(document: Mapping[str, Any]) -> list[str]:
+    """List the addresses but for the socket's: a client that speaks HTTP alone cannot follow it."""
+    return [
+        path for path, item in document["paths"].items() if not any("101" in one["responses"] for one in item.values())
+    ]
+
+
+def at(document: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Keep of a specification what is at one address: with all of its methods, so that others are known as others."""
+    return {**document, "paths": {path: document["paths"][path]}}
+
+
+def complaints(document: Mapping[str, Any], instance: Instance, effort: Effort) -> list[str]:
+    """Try what a specification describes; list what was wrong, each with the line that shows it."""
+    schema = schemathesis.openapi.from_dict(dict(document), config=_config(document, instance, effort))
+    found: dict[tuple[str, str, str], str] = {}
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            for key, complaint in _failures(event):
+                found.setdefault(key, complaint)
+        elif isinstance(event, events.NonFatalError):
+            found[event.label, "error", ""] = f"{event.label}: {event.value!r}"
+        elif isinstance(event, events.FatalError):
+            found["", "error", ""] = repr(event.exception)
+    return list(found.values())
+
+
+def _failures(event: events.ScenarioFinished) -> Iterator[tuple[tuple[str, str, str], str]]:
+    for case, checks in event.recorder.checks.items():
+        interaction = event.recorder.interactions.get(case)
+        for check in checks:
+            if check.failure_info is not None:
+                failure = check.failure_info.failure
+                answer = interaction.response if interaction else None
+                said = f"{answer.status_code} {answer.content[:500]!r}" if answer else "no answer"
+                key = (str(event.label), check.name, failure.title)
+                shown = check.failure_info.code_sample
+                yield key, f"{event.label}: {failure.title} ({check.name})\n{failure.message}\n{shown}\n{said}"
+
+
+def _config(document: Mapping[str, Any], instance: Instance, effort: Effort) -> SchemathesisConfig:
+    names = [described["operationId"] for item in document["paths"].values() for described in item.values()]
+    refused = {status for name in names if name in BEYOND_THE_SCHEMA for status in BEYOND_THE_SCHEMA[name][0]}
+    alone = ("examples", "coverage", "fuzzing")
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": effort.seed,
+            "base-url": instance.url,
+            "headers": {"X-API-Key": KEY},
+            "generation": {"max-examples": effort.cases, "no-shrink": not effort.is_long, "database": "none"},
+            "phases": {
+                "stateful": {"enabled": effort.in_sequences},
+                **{name: {"enabled": not effort.in_sequences} for name in alone},
+            },
+            "checks": {"positive_data_acceptance": {"expected-statuses": [*ACCEPTED, *sorted(refused)]}},
+        }
+    )
