@@ -103,6 +103,6 @@ def _recipient(behaviour: Behaviour) -> dict[str, Any]:
 
 def _channel(name: str | None) -> Channel | None:
     try:
-        return Channel(name) if name else None
+        return Channel(name) if name is not None else None
     except ValueError:
         raise Refused(422, "Unknown channel", "It is no channel of Carillon.", field="channel") from None

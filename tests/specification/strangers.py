@@ -18,7 +18,7 @@ LARGEST_BATCH = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is tried: so many cases of each operation, after a seed. A long one shows the smallest case that fails."""
+    """How much is tried: so many cases of each operation, after a seed; a long one shows the smallest that fails."""
 
     cases: int
     seed: int
