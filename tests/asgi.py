@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote
 
+from starlette.types import ASGIApp
+
 from shared.broker import Broker
 from shared.runtime import Resources
 from shared.serve import App
@@ -31,7 +33,9 @@ class Answer:
         return json.loads(self.body)
 
 
-async def call(app: App, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+async def call(
+    app: App | ASGIApp, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> Answer:
     """Call an app as a server does; the path is percent-encoded, and may have a query."""
     started: dict[str, Any] = {}
     chunks: list[bytes] = []

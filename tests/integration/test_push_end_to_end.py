@@ -86,7 +86,7 @@ async def test_an_event_that_prefers_push_is_shown_on_every_device_and_is_sent(w
     notification = await world.send_event()
 
     sandbox = sandbox_app(world.standing.mailbox, {}, Keys(world.resources.settings))
-    seen = (await call(sandbox, "GET", "/sandbox/messages?channel=push")).document  # type: ignore[arg-type]
+    seen = (await call(sandbox, "GET", "/sandbox/messages?channel=push")).document
     document = await world.document(notification)
     assert await world.status_of(notification) is NotificationStatus.SENT
     assert {(one["from"], one["subject"], one["text"]) for one in seen} == {

@@ -17,7 +17,7 @@ from infrastructure.local.server import HttpServer, listen
 from infrastructure.local.workers import SANDBOX
 from infrastructure.sandbox.routes import sandbox_app
 from infrastructure.sandbox.sandbox import Sandbox
-from shared.auth import Gate
+from shared.auth import Keys
 from shared.settings import Settings
 from shared.store.migrating import migrate
 from tests.postgres import PostgresForTests
@@ -48,7 +48,7 @@ async def carillon(postgres: PostgresForTests) -> AsyncIterator[Instance]:
         complete = settings.model_copy(update=providers.sandboxed(settings, sandbox))
         known = manifests.read()
         backends = await in_one_process(complete, known, stack)
-        backends[SANDBOX] = sandbox_app(sandbox.mailbox, sandbox.moods, Gate(complete))
+        backends[SANDBOX] = sandbox_app(sandbox.mailbox, sandbox.moods, Keys(complete))
         listener = stack.enter_context(listen("127.0.0.1", 0))
         server = HttpServer(Gateway((*known.routes, *LOCAL_ROUTES), backends), listener)
         await started(stack, server.start, server.stop)

@@ -6,7 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from starlette.requests import HTTPConnection
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from infrastructure.local.gateway import RouteTable
@@ -17,12 +19,13 @@ from shared.broker.in_process import InProcessBroker
 from shared.errors import Refused
 from shared.metrics import Metrics
 from shared.operations import Answer, Operation
-from shared.problems import answer
+from shared.problems import answer, exception_handlers
 from shared.runtime import Resources
 from shared.serve import load
 from shared.settings import Settings
-from shared.step import Api, ApiWork
+from shared.step import Api, ApiWork, routes
 from shared.store import Store
+from tests.asgi import call
 from tests.signers import SECRET, signed
 
 FOLDERS = sorted(path.parent.name for path in Path("functions").glob("*/operations.py"))
@@ -139,3 +142,38 @@ async def test_a_refusal_is_a_challenge_as_the_standard_has_it(headers: dict[str
         await gate_of(Settings(jwt_secret=SECRET)).admit(connection({}, **headers), operation(Access.SEND))
 
     assert answer(refused.value).headers["www-authenticate"] == challenge
+
+
+async def tell(request: Request, caller: Caller) -> Response:
+    return Response(f"{request.method} for {caller.tenant}")
+
+
+@pytest.fixture
+def thing() -> Starlette:
+    gate = gate_of(Settings(api_keys="acme:first-key"))
+    offered = {
+        operation(Access.READ): tell,
+        operation(Access.MANAGE, "PUT"): tell,
+        operation(Access.MANAGE, "DELETE"): tell,
+    }
+    return Starlette(routes=routes(gate, offered), exception_handlers=exception_handlers())
+
+
+@pytest.mark.parametrize(
+    ("method", "said"), [("GET", b"GET"), ("PUT", b"PUT"), ("DELETE", b"DELETE"), ("HEAD", b"HEAD")]
+)
+async def test_each_method_of_an_address_has_its_own_handler_behind_the_gate(
+    thing: Starlette, method: str, said: bytes
+) -> None:
+    refused = await call(thing, method, "/it/7")
+    answered = await call(thing, method, "/it/7", headers={"x-api-key": "first-key"})
+
+    assert refused.status == 401
+    assert (answered.status, answered.body) == (200, said + b" for acme")
+
+
+async def test_a_method_that_an_address_does_not_take_is_told_all_that_it_does(thing: Starlette) -> None:
+    answered = await call(thing, "POST", "/it/7", headers={"x-api-key": "first-key"})
+
+    assert (answered.status, answered.headers["content-type"]) == (405, "application/problem+json")
+    assert {name.strip() for name in answered.headers["allow"].split(",")} == {"GET", "HEAD", "PUT", "DELETE"}

@@ -10,6 +10,7 @@ from tests.mutants.planted import (
     compensation,
     digests,
     email,
+    face,
     intake,
     keys,
     people,
@@ -41,4 +42,5 @@ PLANTED: tuple[Mutant, ...] = (
     *people.PLANTED,
     *templates.PLANTED,
     *digests.PLANTED,
+    *face.PLANTED,
 )
