@@ -14,6 +14,7 @@ from schemathesis.engine import events, from_schema
 from tests.specification.instance import KEY, Instance
 
 LARGEST_BATCH = 3
+ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +109,15 @@ def _config(document: Mapping[str, Any], instance: Instance, effort: Effort) -> 
         {
             "seed": effort.seed,
             "base-url": instance.url,
+            "request-timeout": ANSWER_SECONDS,
+            "suppress-health-check": ["all"],  # they judge the speed of the machine
             "headers": {"X-API-Key": KEY},
-            "generation": {"max-examples": effort.cases, "no-shrink": not effort.is_long, "database": "none"},
+            "generation": {
+                "max-examples": effort.cases,
+                "no-shrink": not effort.is_long,
+                "database": "none",
+                "deterministic": not effort.is_long,
+            },
             "phases": {
                 "stateful": {"enabled": effort.in_sequences},
                 **{name: {"enabled": not effort.in_sequences} for name in alone},

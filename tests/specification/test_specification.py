@@ -21,7 +21,10 @@ from tests.specification import strangers
 from tests.specification.instance import Instance, in_a_thread
 from tests.specification.people import Operator
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),  # of how it would show a large case
+]
 
 WRITTEN = json.loads(FILE.read_text(encoding="utf-8"))
 EFFORT = strangers.Effort(cases=25, seed=1)
