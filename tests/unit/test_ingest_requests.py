@@ -223,14 +223,6 @@ def test_a_wrong_header_is_refused_by_name_and_not_repeated(name: str, value: st
     assert not value or value not in refused.detail
 
 
-@pytest.mark.parametrize("name", ["Idempotency-Key", "X-Correlation-ID"])
-def test_a_wrong_header_is_refused_with_a_batch_too_even_with_an_empty_one(name: str) -> None:
-    with pytest.raises(Refused) as refused:
-        read({"content-type": "application/cloudevents-batch+json", name: "a b"}, b"[]")
-
-    assert (refused.value.status, refused.value.field) == (400, name)
-
-
 def test_a_broken_trace_refuses_nothing() -> None:
     assert submitted(plain(), {"traceparent": "nonsense"}).traceparent is None
 

@@ -72,8 +72,9 @@ async def test_the_inbox_of_the_sandbox_shows_what_was_asked_for_newest_first(
     assert [message["text"] for message in messages] == texts
 
 
-async def test_a_channel_that_does_not_exist_is_refused_by_name(mailbox: Mailbox) -> None:
-    status, problem = await get(mailbox, "channel=pigeon")
+@pytest.mark.parametrize("query", ["channel=pigeon", "channel="])
+async def test_a_channel_that_does_not_exist_is_refused_by_name(mailbox: Mailbox, query: str) -> None:
+    status, problem = await get(mailbox, query)
 
     assert (status, problem["field"]) == (422, "channel")
 

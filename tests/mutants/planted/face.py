@@ -79,6 +79,6 @@ PLANTED = (
         file="functions/ingest/requests.py",
         text="    for name, pattern in CHECKED_HEADERS.items():",
         instead="    for name, pattern in {}.items():",
-        looks_at=("tests/unit/test_ingest_requests.py",),
+        looks_at=("tests/unit/test_ingest_headers.py",),
     ),
 )
