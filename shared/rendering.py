@@ -27,7 +27,8 @@ AS_GIVEN = "as-given"
 _DIGEST_SUBJECT = "{{ title }}: {{ count }}"
 _DIGEST_LINES = (
     "{% for event in events[:most] %}- {{ event.message }}\n{% endfor %}"
-    "{% if count > most or more %}- and {{ count - ([most, events | length] | min) }} more\n{% endif %}"
+    "{% set shown = most if events | length > most else events | length %}"
+    "{% if count > shown %}- and {{ count - shown }} more\n{% endif %}"
 )
 _SHORT = "{{ title }}: {{ count }}\n{% set most = 3 %}" + _DIGEST_LINES
 DIGEST_LETTER = Template(

@@ -223,6 +223,7 @@ async def test_nothing_is_locked_or_looked_at_this_way(stage: Stage) -> None:
             sagas.receipts([key]),
             sagas.bury("unknown", "orchestrate", [change.after]),
             sagas.retract([key]),
+            sagas.join([]),
             sagas.save([change], looked=True),
         ):
             with pytest.raises(ChangedMeanwhile):

@@ -39,14 +39,13 @@ def _shown(data: object) -> list[str]:
 
 
 def an_event_is_in_one_message(record: Record) -> Iterator[str]:
-    """No event is in two digests, or in one twice, or both in one and alone."""
-    told = Counter(message for data in record.digests.values() for message in _shown(data))
-    alone = {
-        record.said[taken.notification] for taken in record.history.acceptances if taken.notification in record.said
-    }
-    for message, count in told.items():
-        if count > 1 or message in alone:
-            yield f"{message!r} was told {count} times in digests, alone: {message in alone}"
+    """No event is in two digests of its user, or in one twice, or both in one and alone."""
+    told = Counter((record.users.get(key), message) for key, data in record.digests.items() for message in _shown(data))
+    taken = {taken.notification for taken in record.history.acceptances}
+    alone = {(record.users.get(key), record.said[key]) for key in taken if key in record.said}
+    for one, count in told.items():
+        if count > 1 or one in alone:
+            yield f"{one[1]!r} was told {one[0]} {count} times in digests, alone: {one in alone}"
 
 
 def a_digest_says_what_is_in_it(record: Record) -> Iterator[str]:

@@ -114,7 +114,7 @@ def _draw_for_many(posts: list[tuple[float, Submission]], seconds: float) -> tup
         "event_type": event_type,
         "user_ids": random.sample(list(USERS), 4),
         "id": key,
-        "data": posts[0][1].data,
+        "data": posts[0][1].data if key == posts[0][1].key else {**posts[0][1].data, "message": "About everybody."},
     }
     (item,) = read({}, json.dumps(document).encode(), tenant=TENANT)
     assert isinstance(item, FanOut)

@@ -44,6 +44,8 @@ class Record:
     """What each event says, in the words in which a digest repeats it."""
     digests: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
     """What is in each digest."""
+    users: Mapping[UUID, str] = field(default_factory=dict)
+    """Whom each notification is for."""
     texts: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
     """The texts of the messages of each digest."""
 
@@ -84,6 +86,7 @@ def record_of(world: World) -> Record:
             key: str(row.data["message"]) for key, row in memory.notifications.rows.items() if not row.saga.is_digest
         },
         digests=digests,
+        users={key: row.user_id for key, row in memory.notifications.rows.items()},
         texts={
             key: tuple(str((d.content or {}).get("text", "")) for d in deliveries if d.notification_id == key)
             for key in digests

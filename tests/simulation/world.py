@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TICK_SECONDS = 5.0
-LONGEST_RUN_SECONDS = 2 * 86_400.0
+LONGEST_RUN_SECONDS = 3 * 86_400.0
 AFTERMATH_SECONDS = 300.0
 """So long after the end of everything what is still under way may come: zombies, and copies."""
 
@@ -147,7 +147,7 @@ class World:
                 await asyncio.sleep(self.weather.seconds)
                 await self._wait_for_the_end()
         except TimeoutError:
-            self.history.violate("Every accepted notification ends: after two days some have not.")
+            self.history.violate("Every accepted notification ends: after three days some have not.")
         except asyncio.CancelledError:
             self.history.violate("The work for a notification has a bound: this goes round in circles.")
         finally:

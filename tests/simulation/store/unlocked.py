@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.saga import AttemptRecorded, Receipt, ReceiptRecorded, Saga
 from shared.store.changes import Change
+from shared.store.digests import Joining, Window
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
 from shared.store.unlocked import ChangedMeanwhile, UnlockedSagas, needs_locks
@@ -88,6 +89,10 @@ class MemoryUnlockedSet(MemorySagaSet):
     async def facts(self, ids: Sequence[UUID]) -> dict[UUID, Facts]:
         """Read what routing and rendering ask about notifications."""
         return await self._memory.run(lambda tx: facts_of(tx, ids))
+
+    async def join(self, joining: Sequence[Joining]) -> dict[UUID, Window]:
+        """Refuse to."""
+        raise ChangedMeanwhile
 
     async def bury(self, kind: str, step: str, sagas: Sequence[Saga]) -> None:
         """Refuse to."""
