@@ -14,6 +14,7 @@ from shared.statuses import REACHED, TERMINAL, Channel, DeliveryStatus, Notifica
 from shared.store.claims import LEASE_SECONDS
 from tests.simulation.called_back import OF_CANCELLED
 from tests.simulation.digests import OF_DIGESTS
+from tests.simulation.history import Call
 from tests.simulation.mail import DEADLINE_SECONDS
 from tests.simulation.record import Line, Record
 from tests.simulation.sequence import IN_SEQUENCE
@@ -203,15 +204,17 @@ def who_does_not_want_it_does_not_get_it(record: Record) -> Iterator[str]:
     """Nobody is called for who did not want it when the attempt was claimed."""
     for call in record.history.calls:
         category = record.sagas[call.command.notification_id].plan.category
-        for name in (category, "*"):
-            said = [
-                wish.enabled
-                for wish in record.history.wishes
-                if (wish.user_id, wish.channel, wish.category) == (call.user_id, call.channel, name)
-                and wish.at < call.claimed_at
-            ]
-            if said and not said[-1]:
-                yield f"{call.user_id} wanted no {name} on {call.channel}, and was sent {call.command.notification_id}"
+        said = [_last_wish(record, call, name) for name in (category, "*")]
+        if next((word for word in said if word is not None), True) is False:  # the most specific word counts
+            yield f"{call.user_id} wanted no {category} on {call.channel}, and was sent {call.command.notification_id}"
+
+
+def _last_wish(record: Record, call: Call, category: str) -> bool | None:
+    """Find what somebody had said last of a category and a channel before a claim."""
+    about = (call.user_id, call.channel, category)
+    wishes = record.history.wishes
+    said = [w.enabled for w in wishes if (w.user_id, w.channel, w.category) == about and w.at < call.claimed_at]
+    return said[-1] if said else None
 
 
 def a_call_has_its_claim_and_its_time(record: Record) -> Iterator[str]:
