@@ -281,9 +281,10 @@ class Watch:
                 continue
             self._history.seen[f"claim: {claim.verdict}"] += 1
             if claim.verdict is Verdict.CLAIMED:
-                self._claims[process.name, command] = (claim.token, self._world.now)
-                delivery = self._world.memory.deliveries.rows[command.notification_id, channel].delivery
-                if delivery.takeovers:
+                row = self._world.memory.deliveries.rows[command.notification_id, channel]
+                claimed_at = _seconds(self._world, row.claimed_at) if row.claimed_at else self._world.now
+                self._claims[process.name, command] = (claim.token, claimed_at)  # the answer may have waited for others
+                if row.delivery.takeovers:
                     self._history.seen["a lease was taken over"] += 1
                 if claim.withheld:
                     self._history.seen[f"withheld: {claim.withheld}"] += 1

@@ -13,8 +13,8 @@ PLANTED = (
         name="route-around-the-gate",
         breaks="Every operation stands behind the gate.",
         file="shared/step/guarding.py",
-        text="return await handle(request, await gate.admit(request, operation))",
-        instead='return await handle(request, Caller(tenant="default", name="anybody"))',
+        text="caller = await gate.admit(request, operation)",
+        instead='caller = Caller(tenant="default", name="anybody")',
         looks_at=(OPERATIONS,),
     ),
     Mutant(
@@ -76,7 +76,7 @@ PLANTED = (
     Mutant(
         name="broken-headers-of-a-batch",
         breaks="A broken header is refused in every form of an event, also where there is none.",
-        file="functions/ingest/requests.py",
+        file="functions/ingest/checking.py",
         text="    for name, pattern in CHECKED_HEADERS.items():",
         instead="    for name, pattern in {}.items():",
         looks_at=("tests/unit/test_ingest_headers.py",),

@@ -160,8 +160,8 @@ PLANTED = (
     Mutant(
         name="batch-counts-as-one",
         breaks="A batch counts as many calls as it has events.",
-        file="functions/ingest/api.py",
-        text="await self._gate.charge(request, caller, len(submissions) - 1)",
+        file="functions/ingest/posting.py",
+        text="await self._gate.charge(request, caller, len(items) - 1)",
         instead="await self._gate.charge(request, caller, 0)",
         looks_at=(LIMITS_OVER_HTTP,),
     ),

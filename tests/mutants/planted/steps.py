@@ -81,7 +81,7 @@ PLANTED = (
         name="finished-work-says-nothing",
         breaks="A step that meets a copy of finished work publishes again what is owed.",
         file="shared/folding.py",
-        text="if not change.entries or change.after.status is not change.before.status:",
+        text="if not change.entries or change.has_copy or change.after.status is not change.before.status:",
         instead="if not change.entries:\n        return []\n    if change.after.status is not change.before.status:",
         looks_at=(FAILURE,),
     ),

@@ -73,8 +73,8 @@ PLANTED = (
         name="version-forgotten",
         breaks="A notification keeps the version of its template, also on the next channel.",
         file="shared/store/plans.py",
-        text='document["template_version"] = plan.template_version',
-        instead="pass",
+        text='    "template_version": int,\n',
+        instead="",
         looks_at=(WORDS, MESSAGES),
     ),
     Mutant(
