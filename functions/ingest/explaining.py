@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 from functions.ingest import rules_of_calls as calls
 from functions.ingest import rules_of_routing as routing
+from functions.ingest import rules_of_time as time
 from functions.ingest.status_documents import ExplainedRule, Explanation, NotificationDocument
 
 Rule = Callable[[NotificationDocument], Iterator[ExplainedRule]]
 
 RULES: tuple[Rule, ...] = (
-    routing.of_time,
+    time.of_time,
     routing.of_workflow,
     routing.of_category,
     routing.of_preferred_channel,
@@ -19,8 +20,11 @@ RULES: tuple[Rule, ...] = (
     routing.of_strategy,
     routing.of_turns,
     routing.of_template,
-    routing.of_expiry,
-    routing.of_collapsing,
+    time.of_priority,
+    time.of_digest,
+    time.of_quiet_hours,
+    time.of_expiry,
+    time.of_collapsing,
     routing.of_retries,
     routing.of_acknowledgements,
     calls.of_attempts,

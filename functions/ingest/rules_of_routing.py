@@ -126,36 +126,10 @@ def of_turns(story: Story) -> Iterator[Rule]:
 def of_template(story: Story) -> Iterator[Rule]:
     """Tell which words were used."""
     if story.plan:
-        template = story.plan.template
-        yield Rule(rule="template", inputs={"template": template}, verdict=template, why="the workflow names it")
-
-
-def of_time(story: Story) -> Iterator[Rule]:
-    """Tell why not before."""
-    verdict, why = "at once", "the event asks for no time"
-    if story.send_at is not None:
-        verdict, why = "at its time", "the event asks for this time"
-    yield Rule(rule="send at", inputs={"send_at": story.send_at}, verdict=verdict, why=why)
-
-
-def of_expiry(story: Story) -> Iterator[Rule]:
-    """Tell how long it was of use."""
-    verdict, why = "by the workflow", "the event says nothing: its workflow's time counts, else a day"
-    if story.has_own_expiry:
-        verdict, why = "by the event", "the event says so, unless its workflow's time is earlier"
-    inputs = {"expires_at": story.expires_at, "has_own_expiry": story.has_own_expiry}
-    yield Rule(rule="expiry", inputs=inputs, verdict=verdict, why=why)
-
-
-def of_collapsing(story: Story) -> Iterator[Rule]:
-    """Tell whether a newer one took its place."""
-    inputs = {"collapse_key": story.collapse_key}
-    if story.collapse_key is None:
-        yield Rule(rule="collapse key", inputs=inputs, verdict="none", why="no other notification takes its place")
-        return
-    is_replaced = Why.SUPERSEDED in {story.reason, *(delivery.reason for delivery in story.deliveries)}
-    verdict, why = ("replaced", Why.SUPERSEDED.value) if is_replaced else ("stands", "no newer one came before it")
-    yield Rule(rule="collapse key", inputs=inputs, verdict=verdict, why=why)
+        template, version = story.plan.template, story.plan.template_version
+        why = "the request names it" if "template" in story.wishes else "the workflow names it"
+        verdict = f"{template}, version {version}" if version else f"{template}, which is built in"
+        yield Rule(rule="template", inputs={"template": template, "version": version}, verdict=verdict, why=why)
 
 
 def of_retries(story: Story) -> Iterator[Rule]:
@@ -168,7 +142,9 @@ def of_retries(story: Story) -> Iterator[Rule]:
         why = "the workflow lets nothing be tried again"
     yield Rule(rule="retries", inputs={"retry_seconds": waits}, verdict=f"{len(waits)} more tries", why=why)
     in_doubt = story.plan.on_ambiguous
-    yield Rule(rule="in doubt", inputs={"on_ambiguous": in_doubt}, verdict=in_doubt.value, why=_IN_DOUBT[in_doubt])
+    whose = "as the request asks" if "on_ambiguous" in story.wishes else "as the workflow says"
+    why = f"{_IN_DOUBT[in_doubt]}, {whose}"
+    yield Rule(rule="in doubt", inputs={"on_ambiguous": in_doubt}, verdict=in_doubt.value, why=why)
 
 
 def of_acknowledgements(story: Story) -> Iterator[Rule]:

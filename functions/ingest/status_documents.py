@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.saga import OnAmbiguous, RuleOf, Strategy
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
+from shared.wishes import Priority
 
 
 class _Document(BaseModel):
@@ -49,6 +50,7 @@ class PlanDocument(_Document):
     workflow: RuleOf
     category: str
     template: str
+    template_version: int | None
     strategy: Strategy
     steps: list[Channel]
     passed: dict[Channel, str]
@@ -99,7 +101,11 @@ class TimelineLine(_Document):
 
 
 class NotificationDocument(_Document):
-    """A notification with everything that happened to it. `epoch` counts how often it was started over."""
+    """A notification with everything that happened to it. `epoch` counts how often it was started over.
+
+    One of many in a digest names it; the digest itself says how many there are. `wishes` are what the request asked for
+    itself, beside its workflow.
+    """
 
     id: str
     user_id: str
@@ -117,6 +123,10 @@ class NotificationDocument(_Document):
     preferred_channel: Channel | None
     collapse_key: str | None
     cancelled_by: str | None
+    digest_id: str | None
+    digest_count: int | None
+    wishes: dict[str, str]
+    priority: Priority
     plan: PlanDocument | None
     passed: dict[Channel, str]
     deliveries: list[DeliveryDocument]

@@ -29,10 +29,10 @@ WITH wanted AS MATERIALIZED (
     FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[]) AS w(id, attempt, epoch, token)
 )"""
 _ANSWER = """
-SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {address}, j.content,
+SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, x.address, j.content,
        CASE
            WHEN u.id IS NULL THEN 'nobody knows this user'
-           WHEN {address} IS NULL THEN 'the user has no address for this channel'
+           WHEN x.address IS NULL THEN 'the user has no address for this channel'
            WHEN NOT COALESCE(
                CASE WHEN j.policy->'critical' ? j.category THEN true END,
                (SELECT p.enabled FROM preferences p WHERE p.tenant = j.tenant AND p.user_id = j.user_id
@@ -47,7 +47,7 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
                SELECT FROM notifications m WHERE m.tenant = j.tenant AND m.user_id = j.user_id
                AND m.collapse_key = j.collapse_key AND m.created_at > j.created_at) THEN '{superseded}'
            WHEN EXISTS (SELECT FROM suppressions s WHERE s.tenant = j.tenant AND s.channel = j.channel
-                        AND s.address = {address}) THEN 'the address is suppressed'
+                        AND s.address = x.address) THEN 'the address is suppressed'
        END,
        EXTRACT(EPOCH FROM COALESCE(j.until, j.due_at) - clock_timestamp())::float8, j.traceparent,
        EXTRACT(EPOCH FROM clock_timestamp() - GREATEST(j.created_at, j.send_at))::float8,
@@ -58,7 +58,7 @@ SELECT j.notification_id, j.verdict, j.handed, j.outcome, j.tenant, j.user_id, {
            WHERE a.notification_id = j.notification_id AND a.channel = j.channel AND a.epoch = j.epoch
              AND a.outcome = 'ambiguous') END,
        j.wanted_attempt, j.wanted_epoch
-FROM judged j, LATERAL (SELECT (j.person).*) u
+FROM judged j, LATERAL (SELECT (j.person).*) u, LATERAL (SELECT {address} AS address) x
 """
 _CATEGORY = "COALESCE(n.plan->>'category', 'general')"
 _HAS_PLACE = f"""(NOT is_capped(c.definition, {_CATEGORY}, w.channel) OR EXISTS (
@@ -145,7 +145,8 @@ _JUDGE = f"""{_WANTED}, locked AS (
     FROM verdicts WHERE verdict IN ('quiet', 'shelved')
 ), judged AS (
     SELECT v.notification_id, v.verdict, v.outcome, v.tenant, v.user_id, v.content, v.channel, v.category, v.policy,
-           v.person, v.due_at, v.traceparent, v.created_at, v.expires_at, v.collapse_key, v.attempt, v.takeovers,
+           v.person, v.due_at, v.traceparent, v.created_at, v.send_at, v.expires_at, v.collapse_key, v.attempt,
+           v.takeovers,
            v.epoch, v.wanted_attempt, v.wanted_epoch,
            CASE WHEN v.verdict IN ('quiet', 'shelved') THEN v.until END AS until,
            CASE WHEN v.verdict IN ('claimed', 'takeover') THEN v.given ELSE v.held END AS handed,

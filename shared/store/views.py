@@ -110,6 +110,7 @@ def plan_of(plan: Plan) -> dict[str, Any]:
         "workflow": plan.workflow.value,
         "category": plan.category,
         "template": plan.template,
+        "template_version": plan.template_version,
         "strategy": plan.strategy.value,
         "steps": [channel.value for channel in plan.steps],
         "passed": dict(plan.passed),

@@ -12,6 +12,7 @@ from functions.ingest.explaining import explain, in_words
 from functions.ingest.rules_of_routing import CHECKS
 from functions.ingest.status_documents import ExplainedRule, NotificationDocument
 from shared.saga import Why
+from shared.saga.occurrences import QUIET_HOURS
 from shared.statuses import Channel, NotificationStatus
 
 AT = "2026-05-04T12:00:00.000+00:00"
@@ -46,6 +47,10 @@ STORY: dict[str, Any] = {
     "preferred_channel": None,
     "collapse_key": None,
     "cancelled_by": None,
+    "digest_id": None,
+    "digest_count": None,
+    "wishes": {},
+    "priority": "normal",
     "plan": {
         "workflow": "event type",
         "category": "news",
@@ -53,6 +58,7 @@ STORY: dict[str, Any] = {
         "strategy": "first",
         "steps": ["email", "websocket"],
         "passed": {"sms": Why.NO_ADDRESS.value},
+        "template_version": 3,
         "retry_seconds": [2, 4, 8],
         "on_ambiguous": "resend",
         "unless_delivered_within_seconds": {"websocket": 60},
@@ -92,6 +98,7 @@ def differing(story: Mapping[str, Any], other: Mapping[str, Any]) -> set[tuple[s
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
+IN_QUIET_HOURS = {"at": AT, "what": "deferred", "why": QUIET_HOURS, "channel": "email", "detail": {"due_at": LATER}}
 FIRST, SECOND = "email, attempt 1", "email, attempt 2"
 ONE_INPUT: list[tuple[dict[str, Any], set[tuple[str, str]]]] = [
     ({"event_type": "order_paid"}, {("workflow", "")}),
@@ -107,6 +114,15 @@ ONE_INPUT: list[tuple[dict[str, Any], set[tuple[str, str]]]] = [
     ({"plan__passed": {"sms": Why.NO_ADDRESS.value, "push": Why.NO_ADDRESS.value}}, {("channel", "push")}),
     ({"plan__strategy": "escalate"}, {("strategy", "")}),
     ({"plan__template": "fancy"}, {("template", "")}),
+    ({"plan__template_version": 4}, {("template", "")}),
+    ({"plan__template_version": None}, {("template", "")}),
+    ({"wishes": {"template": "fancy"}}, {("template", "")}),
+    ({"wishes": {"on_ambiguous": "hold"}}, {("in doubt", "")}),
+    ({"priority": "low"}, {("priority", "")}),
+    ({"wishes": {"priority": "low"}}, {("priority", "")}),
+    ({"digest_id": "5b0c2a9e-51f4-5d2f-8a35-2f6f4f1c9d02"}, {("digest", "")}),
+    ({"digest_count": 7}, {("digest", "")}),
+    ({"timeline": [*STORY["timeline"], IN_QUIET_HOURS]}, {("quiet hours", "email")}),
     ({"plan__retry_seconds": [60]}, {("retries", "")}),
     ({"plan__retry_seconds": []}, {("retries", "")}),
     ({"plan__on_ambiguous": "hold"}, {("in doubt", "")}),
@@ -194,7 +210,16 @@ def test_what_is_not_routed_yet_is_explained_as_far_as_it_is_known() -> None:
 
     rules = [rule for rule, _ in lines_of(fresh)]
 
-    assert rules == ["send at", "workflow", "preferred channel", "expiry", "collapse key", "cancellation", "status"]
+    assert rules == [
+        "send at",
+        "workflow",
+        "preferred channel",
+        "priority",
+        "expiry",
+        "collapse key",
+        "cancellation",
+        "status",
+    ]
     assert lines_of(fresh)["workflow", ""].verdict == "not routed"
 
 
