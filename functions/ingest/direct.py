@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -41,8 +41,6 @@ _ADDRESSES: Mapping[Channel, TypeAdapter[str]] = {
     Channel.WEBSOCKET: TypeAdapter(UserId),
 }
 _NOT_PRINTED = re.compile(r"\s+")
-
-Read = Callable[[bytes, Headers, str], Submission]
 
 
 def read_send(body: bytes, headers: Headers, tenant: str) -> Submission:

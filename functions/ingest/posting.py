@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.ingest.accepting import Acceptance, Accepted, FannedOut
-from functions.ingest.direct import Read, read_addressed, read_send
+from functions.ingest.direct import read_addressed, read_send
 from functions.ingest.posting_operations import GET_FAN_OUT, POST_EVENTS, POST_NOTIFICATION, POST_SEND
 from functions.ingest.requests import is_of_many, read
 from shared.access import Caller
@@ -23,6 +23,7 @@ from shared.problems import problem
 from shared.requests import read_body
 from shared.runtime import Resources
 from shared.step import Handler
+from shared.template_check import TemplateCheck
 
 
 class Posting:
@@ -32,6 +33,7 @@ class Posting:
         self._gate = resources.gate
         self._fan_outs = resources.store.fan_outs
         self._acceptance = Acceptance(resources)
+        self._templates = TemplateCheck(resources.store.templates)
 
     def handlers(self) -> dict[Operation, Handler]:
         """Say who does what."""
@@ -55,15 +57,17 @@ class Posting:
 
     async def post_send(self, request: Request, caller: Caller) -> Response:
         """Accept a template for a user on one channel."""
-        return await self._post_direct(request, caller, read_send)
+        headers = _headers(request)
+        submission = read_send(await read_body(request), headers, caller.tenant)
+        if submission.wishes.template is not None and submission.wishes.channel is not None:
+            template, channel = submission.wishes.template, submission.wishes.channel
+            await self._templates.require(caller.tenant, template, channel, submission.data)
+        return _json(202, _document(await self._acceptance.accept_one(submission)))
 
     async def post_notification(self, request: Request, caller: Caller) -> Response:
         """Accept words for an address."""
-        return await self._post_direct(request, caller, read_addressed)
-
-    async def _post_direct(self, request: Request, caller: Caller, read_it: Read) -> Response:
         headers = _headers(request)
-        submission = read_it(await read_body(request), headers, caller.tenant)
+        submission = read_addressed(await read_body(request), headers, caller.tenant)
         return _json(202, _document(await self._acceptance.accept_one(submission)))
 
     async def get_fan_out(self, request: Request, caller: Caller) -> Response:

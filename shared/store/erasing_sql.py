@@ -74,5 +74,7 @@ FORGET_PERSON = (
     "DELETE FROM preferences WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM inbox_cursors WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM contact_counters WHERE tenant = %(tenant)s AND user_id = %(user)s",
+    """UPDATE fan_outs SET user_ids = array_replace(user_ids, %(user)s, %(alias)s)
+       WHERE tenant = %(tenant)s AND %(user)s = ANY(user_ids)""",
     "DELETE FROM users WHERE tenant = %(tenant)s AND id = %(user)s",
 )

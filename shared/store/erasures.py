@@ -93,13 +93,13 @@ class Erasures:
 
         Asked again while it is under way, it is the same erasure.
         """
-        person = {"tenant": tenant, "user": user_id}
         async with self._database.transaction() as connection:
             known = await (await connection.execute(_KNOWN, (tenant, user_id))).fetchall()
             if known or await (await connection.execute(_HAS_NOTIFICATIONS, (tenant, user_id))).fetchall():
                 key = uuid4()
+                person = {"tenant": tenant, "user": user_id, "alias": f"erased-{key}"}
                 needles = _needles(user_id, known[0] if known else ())
-                asked = await connection.execute(_ASK, (key, tenant, user_id, f"erased-{key}", needles))
+                asked = await connection.execute(_ASK, (key, tenant, user_id, person["alias"], needles))
                 if asked.rowcount:
                     for statement in (HASH_SUPPRESSIONS, *FORGET_PERSON):
                         await connection.execute(statement, person)

@@ -31,10 +31,17 @@ INSERT INTO suppressions (tenant, channel, address, reason) VALUES (%s, %s, %s, 
 ON CONFLICT (tenant, channel, address) DO UPDATE SET reason = EXCLUDED.reason
 RETURNING channel, address, reason, created_at
 """
-_LIFT = "DELETE FROM suppressions WHERE tenant = %s AND channel = %s AND address = %s"
-_LIFT_FOR = """
-DELETE FROM suppressions WHERE channel = %b::text AND address = %b::text AND reason = ANY(%b::text[]) RETURNING tenant
+_LIFT = """
+WITH lifted AS (DELETE FROM suppressions WHERE {which} RETURNING tenant, channel, address), forgotten AS (
+    DELETE FROM suppressed_hashes h USING lifted l
+    WHERE h.tenant = l.tenant AND h.channel = l.channel AND h.hash = hash_of_address(l.tenant, l.channel, l.address)
+)
+SELECT tenant FROM lifted
 """
+"""What an erasure has kept of it goes, too: it would come back with the next write of the address."""
+
+_LIFT_ONE = _LIFT.format(which="tenant = %b::text AND channel = %b::text AND address = %b::text")
+_LIFT_FOR = _LIFT.format(which="channel = %b::text AND address = %b::text AND reason = ANY(%b::text[])")
 
 
 class Suppressions:
@@ -57,7 +64,7 @@ class Suppressions:
 
     async def lift(self, tenant: str, channel: Channel, address: str) -> bool:
         """Send there again; return whether it was suppressed."""
-        return bool(await self._database.run(_LIFT, (tenant, channel.value, address)))
+        return bool(await self._database.fetch(_LIFT_ONE, (tenant, channel.value, address)))
 
     async def lift_everywhere(self, channel: Channel, address: str, reasons: Sequence[str]) -> list[str]:
         """Send there again, if it was suppressed for one of these reasons; return the tenants for whom it was.

@@ -69,8 +69,8 @@ PLANTED = (
         name="suppression-of-another-tenant-lifted",
         breaks="A tenant lifts its own suppressions alone.",
         file="shared/store/suppressions.py",
-        text="DELETE FROM suppressions WHERE tenant = %s AND channel",
-        instead="DELETE FROM suppressions WHERE tenant <> %s || '-' AND channel",
+        text='which="tenant = %b::text AND channel = %b::text AND address = %b::text"',
+        instead='which="tenant >= %b::text AND channel = %b::text AND address = %b::text"',
         looks_at=(SUPPRESSIONS,),
     ),
     Mutant(

@@ -85,7 +85,7 @@ PLANTED = (
         name="no-second-look-at-the-suppressions",
         breaks="Nothing is sent to an address that was suppressed meanwhile.",
         file=FILE,
-        text="AND s.address = {address}) THEN 'the address is suppressed'",
+        text="AND s.address = x.address) THEN 'the address is suppressed'",
         instead="AND false) THEN 'the address is suppressed'",
         looks_at=(CLAIMS,),
     ),
