@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import aiohttp
@@ -119,6 +119,29 @@ class Carillon:
                     await self._patience.pause(LOOK_EVERY_SECONDS)
         except TimeoutError:
             raise StillUnderWay(f"{notification_id} after {timeout_seconds:g} s") from None
+
+    async def cancel(self, notification_id: str) -> str:
+        """Call a notification back; return where it stands: `cancelled`, or what it is on the way there.
+
+        Raises:
+            RequestRefused: 404, there is none with this id; 409, it is too late, and why.
+        """
+        path = f"/api/v1/notifications/{quote(notification_id, safe='')}/cancel"
+        return str((await self._ask(_Call(method="POST", path=path)))["status"])
+
+    async def notifications(self, **filters: str | int) -> AsyncIterator[Notification]:
+        """List notifications, the newest first, page after page: `user_id`, `status`, `channel`, `event_type`, ...
+
+        Raises:
+            RequestRefused: 422, a filter is wrong, with `problem.field`.
+        """
+        cursor: str | None = ""
+        while cursor is not None:
+            query = urlencode({**filters, **({"cursor": cursor} if cursor else {})})
+            page = await self._ask(_Call(method="GET", path=f"/api/v1/notifications?{query}"))
+            for one in page["notifications"]:
+                yield Notification.of(one)
+            cursor = page["next_cursor"]
 
     async def request(self, method: str, path: str, document: object = None) -> Any:
         """Call any other operation of the specification, by method and path; one that may be repeated.

@@ -23,6 +23,9 @@ class Event:
     timestamp: datetime | None = None
     expires_at: datetime | None = None
     collapse_key: str | None = None
+    send_at: datetime | None = None
+    on_ambiguous: str | None = None
+    priority: str | None = None
 
     def as_document(self) -> dict[str, Any]:
         """Write it as `POST /events` takes it."""
@@ -33,6 +36,9 @@ class Event:
             "timestamp": _written(self.timestamp),
             "expires_at": _written(self.expires_at),
             "collapse_key": self.collapse_key,
+            "send_at": _written(self.send_at),
+            "on_ambiguous": self.on_ambiguous,
+            "priority": self.priority,
         }
         return {name: value for name, value in document.items() if value is not None}
 
@@ -46,6 +52,9 @@ class Event:
             "time": _written(self.timestamp),
             "expirytime": _written(self.expires_at),
             "collapsekey": self.collapse_key,
+            "sendat": _written(self.send_at),
+            "onambiguous": self.on_ambiguous,
+            "priority": self.priority,
             "data": {**self.data, "user_id": self.user_id},
         }
         return {name: value for name, value in document.items() if value is not None}

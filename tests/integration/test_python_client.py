@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -228,3 +229,37 @@ def test_jitter_only_adds() -> None:
     assert [calm.wait_seconds(1, asked) for asked in (None, 3.0, 0.0)] == [0.2, 3.0, 0.2]
     assert jumpy.wait_seconds(1, 3.0) == pytest.approx(4.5)
     assert calm.wait_seconds(1_000, None) == 10.0
+
+
+async def test_notifications_are_listed_page_after_page_the_newest_first(world: World, carillon: Carillon) -> None:
+    sent = [await carillon.send(EVENT) for _ in range(3)]
+    await carillon.send(Event(event_type="order_lost", user_id=1, data={"message": "hello"}))
+
+    found = [one async for one in carillon.notifications(event_type="order_shipped", limit=2)]
+
+    assert [one.id for one in found] == [accepted.id for accepted in reversed(sent)]
+    assert {one.status for one in found} == {"pending"}
+
+
+async def test_what_is_called_back_is_cancelled_and_what_is_delivered_is_refused(
+    world: World, carillon: Carillon
+) -> None:
+    accepted = await carillon.send(EVENT)
+
+    assert await carillon.cancel(accepted.id) == "cancelled"
+    with pytest.raises(RequestRefused) as refused:
+        await carillon.cancel("5b0c2a9e-51f4-5d2f-8a35-2f6f4f1c9d01")
+    assert refused.value.problem.status == 404
+
+
+async def test_what_an_event_asks_for_is_heard_alone_and_among_several(world: World, carillon: Carillon) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    asking = replace(EVENT, send_at=later, on_ambiguous="hold", priority="high")
+
+    alone = await carillon.send(asking)
+    (among,) = await carillon.send_all([asking])
+
+    assert isinstance(among, Accepted)
+    for accepted in (alone, among):
+        document = (await carillon.status(accepted.id)).document
+        assert (document["status"], document["wishes"]) == ("scheduled", {"on_ambiguous": "hold", "priority": "high"})
