@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
+from infrastructure.bench.intake import bare_route, intake_alone
 from infrastructure.bench.measurement import Measurement, at_rest, order, under_load
 from infrastructure.bench.options import Options
 from infrastructure.bench.stage import Say, Stage, stage
 from shared.errors import Permanent
 from shared.settings import Settings
 
-SATURATED, STEADY, REST = "saturated", "at a rate", "at rest"
+SATURATED, STEADY, INTAKE, BARE, REST = "saturated", "at a rate", "intake", "bare route", "at rest"
 
 
 class NotMeasurable(Permanent):
@@ -44,6 +44,11 @@ async def campaign(options: Options, settings: Settings, rows: int, say: Say) ->
         if options.open_loop:
             say(f"{options.rate:g} a second for {options.seconds:g} s")
             found[STEADY] = await _load(up, options, count=options.open_loop, rate=options.rate)
+        if options.intake:
+            say(f"{options.intake_rate:g} a second for {options.intake_seconds:g} s, to the intake")
+            found[INTAKE] = await intake_alone(up, options)
+            say("and to a route that does nothing")
+            found[BARE] = await bare_route(up, options)
         if options.rest_seconds:
             say(f"at rest for {options.rest_seconds:g} s")
             found[REST] = await at_rest(up, options.rest_seconds)
@@ -65,6 +70,4 @@ def demand_whole(warm_up: Measurement) -> None:
 
 
 async def _load(up: Stage, options: Options, *, count: int, rate: float | None = None, swallow: int = 0) -> Measurement:
-    run = secrets.token_hex(4)
-    what = order(up, run, options, count=count, rate=rate)
-    return await under_load(up, what, swallow=swallow)
+    return await under_load(up, order(up.url, options, count=count, rate=rate), swallow=swallow)

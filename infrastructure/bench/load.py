@@ -37,11 +37,13 @@ class Order:
     connections: int
     rate: float | None = None
     channels: Sequence[str] = (MAIL,)
+    key: str | None = None
 
     @property
     def parcels(self) -> Parcels:
         """The parcels to post."""
-        return Parcels(run=self.run, count=self.count, users=self.users, channels=tuple(self.channels))
+        channels = tuple(self.channels)
+        return Parcels(run=self.run, count=self.count, users=self.users, channels=channels, key=self.key)
 
     def text(self) -> str:
         """Write it as an argument."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from infrastructure.bench import components, machine, processes, scraping, set_sizes
@@ -31,7 +33,8 @@ LONGEST_LOAD_SECONDS = 24 * 3600
 class Traffic:
     """What came of what was posted; `seconds` is from the first POST to the last row recorded.
 
-    `answers` counts the HTTP statuses; 0 is a connection that was cut.
+    `answers` counts the HTTP statuses; 0 is a connection that was cut. Where nothing was to be sent, `lost` and
+    `unsent` are None.
     """
 
     posted: int
@@ -43,9 +46,9 @@ class Traffic:
     post_ms: Percentiles | None
     mail_ms: Percentiles | None
     late_ms: Percentiles | None
-    lost: int
+    lost: int | None
     duplicates: int
-    unsent: int
+    unsent: int | None
     misdirected: int
     strays: int
 
@@ -70,11 +73,10 @@ class Measurement:
 class Meter:
     """What is read before and after, in an order in which no look disturbs what another one measures."""
 
-    def __init__(self, stage: Stage, *, more: Mapping[str, frozenset[int]] | None = None) -> None:
+    def __init__(self, stage: Stage, more: Mapping[str, frozenset[int]] = MappingProxyType({})) -> None:
         self._stage = stage
-        self._roots = {
-            part: stage.roots[part] | (more or {}).get(part, frozenset()) for part in PARTS if part in stage.roots
-        }
+        parts = [part for part in dict.fromkeys((*PARTS, *more)) if part in stage.roots or part in more]
+        self._roots = {part: stage.roots.get(part, frozenset()) | more.get(part, frozenset()) for part in parts}
         self._runtime = processes.tree(processes.running(), stage.roots[RUNTIME])
 
     async def start(self) -> None:
@@ -119,12 +121,14 @@ async def at_rest(stage: Stage, seconds: float) -> Measurement:
     return await meter.tell()
 
 
-async def under_load(stage: Stage, order: Order, *, swallow: int = 0) -> Measurement:
-    """Measure a load, from its first POST until its last notification has ended."""
+async def under_load(
+    stage: Stage, order: Order, *, swallow: int = 0, more: Mapping[str, frozenset[int]] = MappingProxyType({})
+) -> Measurement:
+    """Measure a load, from its first POST until its last notification has ended; `more` are further parts."""
     async with child(LOAD, order.text()) as (load, _):
         await stage.sink.ask("forget")
         await stage.sink.ask(f"swallow {swallow}")
-        meter = Meter(stage, more={components.BENCH: frozenset({load.pid})})
+        meter = Meter(stage, {**more, components.BENCH: frozenset({load.pid})})
         await meter.start()
         accepted = int(await load.ask("go", LONGEST_LOAD_SECONDS))
         ended = await settle(stage.store, stage.sink, order.parcels.mails(accepted))
@@ -132,17 +136,34 @@ async def under_load(stage: Stage, order: Order, *, swallow: int = 0) -> Measure
         return await meter.tell(await _traffic(stage, order, load, ended))
 
 
+async def unworked(stage: Stage, order: Order, more: Mapping[str, frozenset[int]]) -> Measurement:
+    """Measure a load of which nothing comes but the answers."""
+    async with child(LOAD, order.text()) as (load, _):
+        meter = Meter(stage, {**more, components.BENCH: frozenset({load.pid})})
+        await meter.start()
+        await load.ask("go", LONGEST_LOAD_SECONDS)
+        ended = time.monotonic()
+        await meter.stop()
+        answers = Answers(**json.loads(await load.ask("tell")))
+        tally = match(order.parcels, answers, ())
+        told = _told(answers, tally, seconds=ended - _began(answers), unsent=None)
+        return await meter.tell(replace(told, lost=None))
+
+
 async def _traffic(stage: Stage, order: Order, load: Child, ended: float) -> Traffic:
     answers = Answers(**json.loads(await load.ask("tell")))
     mails = [Mail(*row) for row in json.loads(await stage.sink.ask("tell"))]
     tally = match(order.parcels, answers, mails)
     ids = [key for key in answers.ids if key]
-    began = min((due for due in answers.due if due), default=time.monotonic())
     unsent = tally.accepted - await count_sent(stage.store, ids)
-    return _told(answers, tally, seconds=ended - began, unsent=unsent)
+    return _told(answers, tally, seconds=ended - _began(answers), unsent=unsent)
 
 
-def _told(answers: Answers, tally: Tally, *, seconds: float, unsent: int) -> Traffic:
+def _began(answers: Answers) -> float:
+    return min((due for due in answers.due if due), default=time.monotonic())
+
+
+def _told(answers: Answers, tally: Tally, *, seconds: float, unsent: int | None) -> Traffic:
     return Traffic(
         posted=len(answers.statuses),
         accepted=tally.accepted,
@@ -161,18 +182,19 @@ def _told(answers: Answers, tally: Tally, *, seconds: float, unsent: int) -> Tra
     )
 
 
-def order(stage: Stage, run: str, options: Options, *, count: int, rate: float | None = None) -> Order:
-    """Write the order for a load on what is up."""
-    parts = urlsplit(stage.url)
+def order(url: str, options: Options, *, count: int, rate: float | None = None, key: str | None = None) -> Order:
+    """Write the order for a load on what is up at an address."""
+    parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
     return Order(
         host=parts.hostname,
         port=parts.port,
-        run=run,
+        run=secrets.token_hex(4),
         count=count,
         users=options.users,
         connections=options.connections,
         rate=rate,
         channels=options.channels,
+        key=key,
     )

@@ -17,6 +17,8 @@ class Options:
     connections: int = 64
     rate: float = 150
     seconds: float = 20
+    intake_rate: float = 500
+    intake_seconds: float = 20
     rest_seconds: float = 10
     warm_up: int = 500
     users: int = 10_000
@@ -40,6 +42,11 @@ class Options:
     def open_loop(self) -> int:
         """How many notifications the open loop posts."""
         return round(self.rate * self.seconds)
+
+    @property
+    def intake(self) -> int:
+        """How many events the intake is given, and the bare route beside it."""
+        return round(self.intake_rate * self.intake_seconds)
 
     @property
     def histories(self) -> tuple[int, ...]:

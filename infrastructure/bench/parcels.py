@@ -19,6 +19,7 @@ class Parcels:
     count: int
     users: int
     channels: tuple[str, ...] = (MAIL,)
+    key: str | None = None
 
     def mark(self, number: int) -> str:
         """Write the mark of a parcel."""
@@ -52,8 +53,10 @@ class Parcels:
             "data": {"message": message, "preferred_channel": self.channel(number)},
         }
         body = json.dumps(event).encode()
-        head = b"POST /events HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        return head % len(body) + body
+        lines = ["POST /events HTTP/1.1", "Host: bench", "Content-Type: application/json"]
+        lines += [f"Authorization: Bearer {self.key}"] if self.key else []
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode() + body
 
 
 def address(user: str) -> str:

@@ -120,8 +120,9 @@ def _usage(found: Sequence[Measurement]) -> Iterable[Row]:
 
 def _memory(found: Sequence[Measurement]) -> Iterable[Row]:
     for part in _keys(one.memory for one in found):
-        yield f"RSS, MB, {part}", [one.memory[part].rss_mb for one in found]
-        yield f"PSS, MB, {part}", [one.memory[part].pss_mb for one in found]
+        held = [one.memory.get(part) for one in found]
+        yield f"RSS, MB, {part}", [memory and memory.rss_mb for memory in held]
+        yield f"PSS, MB, {part}", [memory and memory.pss_mb for memory in held]
 
 
 def _keys(found: Iterable[Mapping[str, object]]) -> list[str]:

@@ -26,9 +26,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What is up. `roots` are the processes of ours, by part; a server that was given is not among them."""
+    """What is up, and with which settings.
+
+    `roots` are the processes of ours, by part; a server that was given is not among them.
+    """
 
     url: str
+    settings: dict[str, str]
     store: Store
     sink: Child
     roots: dict[str, frozenset[int]]
@@ -58,7 +62,12 @@ async def stage(options: Options, settings: Settings, rows: int, say: Say) -> As
         say(f"carillon up {' '.join(options.shape)}".strip())
         instance = await stack.enter_async_context(private_instance(*options.shape, **world))
         roots[RUNTIME] = frozenset({instance.process.pid})
-        yield Stage(url=instance.url.replace("localhost", "127.0.0.1"), store=store, sink=sink, roots=roots)
+        yield Stage(url=by_number(instance.url), settings=world, store=store, sink=sink, roots=roots)
+
+
+def by_number(url: str) -> str:
+    """Write an address of this machine so that no name is looked up."""
+    return url.replace("localhost", "127.0.0.1")
 
 
 @asynccontextmanager

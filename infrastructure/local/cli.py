@@ -117,6 +117,10 @@ def demo() -> None:
 @click.option("--connections", type=click.IntRange(min=1), default=64, help="over so many connections.")
 @click.option("--rate", type=AMOUNT, default=150, help="Then so many a second, whatever becomes of the others,")
 @click.option("--seconds", type=AMOUNT, default=20, help="for so long.")
+@click.option("--intake-rate", type=AMOUNT, default=500, help="Then so many a second to the intake alone,")
+@click.option(
+    "--intake-seconds", type=AMOUNT, default=20, help="for so long, and as many to a route that does nothing."
+)
 @click.option("--rest-seconds", type=AMOUNT, default=10, help="Then nothing for so long.")
 @click.option("--warm-up", type=COUNT, default=500, help="How many are posted before anything is measured.")
 @click.option("--users", type=click.IntRange(min=1), default=10_000, help="How many people there are.")

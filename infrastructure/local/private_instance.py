@@ -44,10 +44,27 @@ async def private_instance(*options: str, **settings: str) -> AsyncIterator[Inst
     Raises:
         InstanceNotReady: it did not start; the last lines of its log are in the message.
     """
+    async with _private(READY, ["up", "--port", "0", *options], settings) as instance:
+        yield instance
+
+
+@asynccontextmanager
+async def private_function(name: str, **settings: str) -> AsyncIterator[Instance]:
+    """Start one function with these settings, as `carillon serve` does, and end it.
+
+    Raises:
+        InstanceNotReady: it did not start; the last lines of its log are in the message.
+    """
+    async with _private(f"{name} is ready: ", ["serve", name], {"PORT": "0", **settings}) as instance:
+        yield instance
+
+
+@asynccontextmanager
+async def _private(ready: str, arguments: list[str], settings: dict[str, str]) -> AsyncIterator[Instance]:
     folder = make_temporary_directory("carillon-private-")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     environment |= {"DATA_DIR": str(folder / "data"), "LOG_LEVEL": "WARNING", **settings}
-    command = [sys.executable, "-m", "infrastructure.local.cli", "up", "--port", "0", *options]
+    command = [sys.executable, "-m", "infrastructure.local.cli", *arguments]
     log = (folder / "log").open("wb")
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -58,20 +75,20 @@ async def private_instance(*options: str, **settings: str) -> AsyncIterator[Inst
         preexec_fn=die_with_parent(),
     )
     try:
-        yield Instance(await _address(process, folder / "log"), process)
+        yield Instance(await _address(process, ready, folder / "log"), process)
     finally:
         await _end(process)
         log.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _address(process: asyncio.subprocess.Process, log: Path) -> str:
+async def _address(process: asyncio.subprocess.Process, ready: str, log: Path) -> str:
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS):
             while line := (await process.stdout.readline()).decode():
-                if line.startswith(READY):
-                    return line.removeprefix(READY).strip()
+                if line.startswith(ready):
+                    return line.removeprefix(ready).strip()
     except TimeoutError:
         pass
     raise InstanceNotReady(f"the private instance did not start:\n{_tail(log)}")

@@ -1,4 +1,4 @@
-"""The benchmark, as a user runs it: small, and without RabbitMQ."""
+"""The benchmark, as a user runs it, but small."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-SMALL = ("--embedded", "--notifications", "50", "--connections", "8", "--warm-up", "5", "--users", "20")
+SMALL = ("--notifications", "50", "--connections", "8", "--warm-up", "5", "--users", "20")
 
 
 async def bench(folder: Path, *options: str) -> tuple[int, str, dict[str, Any]]:
@@ -34,7 +34,9 @@ async def bench(folder: Path, *options: str) -> tuple[int, str, dict[str, Any]]:
 
 
 async def test_a_small_benchmark_finds_everything_sent_and_its_figures_agree(tmp_path: Path) -> None:
-    code, said, found = await bench(tmp_path, "--rate", "40", "--seconds", "1", "--rest-seconds", "0.5")
+    code, said, found = await bench(
+        tmp_path, "--embedded", "--rate", "40", "--seconds", "1", "--intake-seconds", "0", "--rest-seconds", "0.5"
+    )
 
     assert code == 0
     assert list(found) == ["saturated", "at a rate", "at rest"]
@@ -61,8 +63,40 @@ async def test_a_small_benchmark_finds_everything_sent_and_its_figures_agree(tmp
     assert "POST to mail, ms, p99" in said
 
 
+async def test_the_intake_is_measured_in_a_process_of_its_own_beside_a_route_that_does_nothing(tmp_path: Path) -> None:
+    code, said, found = await bench(
+        tmp_path,
+        *("--notifications", "0", "--rate", "0", "--rest-seconds", "0"),
+        *("--intake-rate", "100", "--intake-seconds", "1"),
+    )
+
+    assert code == 0
+    assert list(found) == ["intake", "bare route"]
+    intake, bare = found["intake"], found["bare route"]
+    assert intake["traffic"]["answers"] == bare["traffic"]["answers"] == {"202": 100}
+    assert (intake["traffic"]["lost"], intake["traffic"]["unsent"]) == (0, 0)
+    assert (bare["traffic"]["lost"], bare["traffic"]["unsent"], bare["traffic"]["mail_ms"]) == (None, None, None)
+    assert intake["cpu_ms_each"]["intake"] > bare["cpu_ms_each"]["bare route"] >= 0
+    assert "bare route" not in intake["cpu_ms_each"]
+    assert "CPU ms each, bare route" in said
+
+
+async def test_without_rabbitmq_the_runtimes_own_intake_is_measured(tmp_path: Path) -> None:
+    code, _, found = await bench(
+        tmp_path,
+        *("--embedded", "--notifications", "0", "--rate", "0", "--rest-seconds", "0"),
+        *("--intake-rate", "40", "--intake-seconds", "0.5"),
+    )
+
+    assert code == 0
+    assert found["intake"]["traffic"]["answers"] == {"202": 20}
+    assert "intake" not in found["intake"]["cpu_ms_each"]
+
+
 async def test_a_mail_that_is_lost_fails_the_benchmark(tmp_path: Path) -> None:
-    code, said, found = await bench(tmp_path, "--swallow", "1", "--rate", "0", "--rest-seconds", "0")
+    code, said, found = await bench(
+        tmp_path, "--embedded", "--swallow", "1", "--rate", "0", "--intake-seconds", "0", "--rest-seconds", "0"
+    )
 
     assert code == 1
     assert list(found) == ["saturated"]
