@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.quiet_hours import DEFAULT_ZONE, SILENT, QuietHours, quiet_until
 from shared.statuses import Channel
+from shared.whole_numbers import WHOLE
 
 EVERY = "*"
 """Every category."""
@@ -63,7 +64,7 @@ class QuietHoursRule(_Rule):
     @model_validator(mode="after")
     def _is_a_part_of_the_day(self) -> Self:
         if self.starts == self.ends:
-            raise ValueError("from and to must differ: quiet hours are a part of the day")
+            raise ValueError("quiet hours are a part of the day: from and to must differ")
         return self
 
     def hours(self) -> QuietHours:
@@ -84,7 +85,7 @@ class Cap(_Rule):
 
     channel: Channel
     category: AnyCategory = EVERY
-    most: Annotated[int, Field(strict=True, ge=1, le=1_000)]
+    most: Annotated[int, Field(strict=True, ge=1, le=1_000), WHOLE]
     per: Period
 
 

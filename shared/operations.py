@@ -31,13 +31,21 @@ class Parameter:
     is_required: bool = False
 
 
+CURSOR = Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"})
+"""What it is made of is nobody else's business: so no pattern says it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer that is no problem document; `model` is None where there is no body."""
+    """An answer that is no problem document; `model` is None where there is no body.
+
+    `other_media_types` are those in which it may come too, where it is asked for: as text.
+    """
 
     about: str
     model: type[BaseModel] | None = None
     media_type: str = JSON
+    other_media_types: tuple[str, ...] = ()
     example: Any = None
 
 

@@ -42,8 +42,14 @@ class FieldsRefused(Refused):
 def refused_fields(broken: ValidationError, *, status: int = 422, title: str = "Invalid request") -> FieldsRefused:
     """Turn what pydantic found into a refusal; its messages name rules, and its input is left out."""
     found = broken.errors(include_url=False, include_context=False, include_input=False)
-    errors = [(spell(one["loc"]) or "body", f"{_WORDS.get(one['type'], one['msg'])}.") for one in found]
+    errors = [(spell(one["loc"]) or "body", f"{_WORDS.get(one['type'], _rule(one['msg']))}.") for one in found]
     return FieldsRefused(status, title, errors)
+
+
+def _rule(message: str) -> str:
+    """Leave the rule, without the name of the exception that said it."""
+    rule = message.removeprefix("Value error, ")
+    return rule[:1].upper() + rule[1:]
 
 
 def problem(refused: Refused, instance: str | None = None) -> dict[str, Any]:

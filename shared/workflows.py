@@ -44,7 +44,7 @@ class Workflow(BaseModel):
     @model_validator(mode="after")
     def _is_one_strategy(self) -> Self:
         if (self.escalate_after_seconds is not None) != (self.strategy is Strategy.ESCALATE):
-            raise ValueError("escalate_after_seconds belongs to the strategy escalate, and that to it")
+            raise ValueError("the strategy escalate, and no other, has escalate_after_seconds")
         if self.unless_delivered_within_seconds and self.strategy is Strategy.ALL:
             raise ValueError("with the strategy all there is no next channel to fall back to")
         return self

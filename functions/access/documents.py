@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from shared.access import Access
 from shared.rates import parse_rate
 from shared.store.keys import KeyRecord
+from shared.whole_numbers import WHOLE
 
 LONGEST_GRACE_SECONDS = 30 * 86_400
 SHORTEST_TOKEN_SECONDS, LONGEST_TOKEN_SECONDS = 60, 86_400
@@ -28,7 +29,9 @@ def _user_id(value: object) -> object:
 
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-RateLimit = Annotated[str, AfterValidator(_rate)]
+RateLimit = Annotated[
+    str, AfterValidator(_rate), Field(json_schema_extra={"pattern": r"^(off|[1-9][0-9]{0,6}/[smh])$"})
+]
 UserId = Annotated[
     str,
     BeforeValidator(_user_id, json_schema_input_type=str | int),
@@ -64,7 +67,7 @@ class RotationDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    grace_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_GRACE_SECONDS)] = 86_400
+    grace_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_GRACE_SECONDS), WHOLE] = 86_400
 
 
 class KeyDocument(BaseModel):
@@ -112,7 +115,7 @@ class TokenRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     user_id: UserId
-    expires_in: Annotated[int, Field(strict=True, ge=SHORTEST_TOKEN_SECONDS, le=LONGEST_TOKEN_SECONDS)] = 3_600
+    expires_in: Annotated[int, Field(strict=True, ge=SHORTEST_TOKEN_SECONDS, le=LONGEST_TOKEN_SECONDS), WHOLE] = 3_600
 
 
 class TokenDocument(BaseModel):

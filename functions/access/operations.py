@@ -12,7 +12,7 @@ from functions.access.documents import (
     TokenRequest,
 )
 from shared.access import Access
-from shared.operations import JSON, Answer, Operation, Parameter
+from shared.operations import CURSOR, JSON, Answer, Operation
 
 MAKE_KEY = Operation(
     name="make_key",
@@ -33,7 +33,7 @@ LIST_KEYS = Operation(
     access=Access.ADMIN,
     summary="List a page of keys, the newest first, without the keys themselves.",
     tag="keys",
-    parameters=(Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),),
+    parameters=(CURSOR,),
     gives={200: Answer(about="A page.", model=KeyPage)},
     refuses=frozenset({422}),
 )

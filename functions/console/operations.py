@@ -11,7 +11,7 @@ from functions.console.documents import (
     Suppressions,
 )
 from shared.access import Access
-from shared.operations import JSON, Answer, Operation, Parameter
+from shared.operations import CURSOR, JSON, Answer, Operation, Parameter
 from shared.statuses import Channel
 
 ONE_SUPPRESSION = "/suppressions/{channel}/{address:path}"
@@ -77,7 +77,7 @@ LIST_SUPPRESSIONS = Operation(
     tag="suppressions",
     parameters=(
         Parameter(name="channel", about="Of this channel alone.", schema={"enum": ADDRESSABLE}),
-        Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),
+        CURSOR,
     ),
     gives={200: Answer(about="A page.", model=Suppressions)},
     refuses=frozenset({422}),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from shared.addresses import Chat, Email, Phone
 from shared.contact_policy import QuietHoursRule, TimeZone, Wishes
 from shared.statuses import PushService
+from shared.workflow_files import MOST_WORKFLOWS
 from shared.workflows import Workflow
 
 MAX_BULK = 1_000
@@ -28,6 +29,15 @@ UserId = Annotated[
     str, StringConstraints(strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"), BeforeValidator(_as_text)
 ]
 Platform = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]{0,32}$")]
+
+
+def _hours(value: object) -> object:
+    """Let a rule that is wrong be told as one: a union would name its branches instead of the field."""
+    return value if value is None or value is False else QuietHoursRule.model_validate(value)
+
+
+OwnQuietHours = Annotated[QuietHoursRule | Literal[False] | None, BeforeValidator(_hours)]
+EventType = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9._:/-]{1,128})$")]
 
 
 class UserDocument(BaseModel):
@@ -117,7 +127,7 @@ class PreferencesDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     preferences: Wishes = Field(default_factory=dict)
-    quiet_hours: QuietHoursRule | Literal[False] | None = None
+    quiet_hours: OwnQuietHours = None
     time_zone: TimeZone | None = None
 
 
@@ -190,7 +200,7 @@ class ImportDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    workflows: dict[str, Workflow | None]
+    workflows: Annotated[dict[EventType, Workflow | None], Field(max_length=MOST_WORKFLOWS)]
 
 
 class ImportedAnswer(BaseModel):

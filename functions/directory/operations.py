@@ -23,7 +23,7 @@ from functions.directory.documents import (
 )
 from shared.access import Access
 from shared.contact_policy import ContactPolicy
-from shared.operations import JSON, Answer, Operation, Parameter
+from shared.operations import CURSOR, JSON, Answer, Operation, Parameter
 from shared.statuses import PushService
 from shared.workflows import Workflow
 
@@ -93,6 +93,7 @@ PATCH_USER = Operation(
     access=Access.MANAGE,
     summary="Change what is named of a user (RFC 7396); null takes away.",
     tag="users",
+    parameters=(USER_ID,),
     takes={JSON: UserPatch},
     gives={200: Answer(about="The user.", model=UserAnswer)},
     refuses=frozenset({400, 404, 422}),
@@ -107,7 +108,7 @@ LIST_USERS = Operation(
     parameters=(
         Parameter(name="email", about="Those with this address.", schema={"type": "string"}),
         Parameter(name="phone", about="Those with this number.", schema={"type": "string"}),
-        Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),
+        CURSOR,
     ),
     gives={200: Answer(about="A page.", model=UsersAnswer)},
     refuses=frozenset({422}),
@@ -130,6 +131,7 @@ ERASE_USER = Operation(
     access=Access.MANAGE,
     summary="Forget a person and everything that says something of them; what is under way ends.",
     tag="users",
+    parameters=(USER_ID,),
     gives={202: Answer(about="It is under way, and will be finished.", model=ErasureAnswer)},
     refuses=frozenset({404, 422}),
 )
@@ -150,6 +152,7 @@ GET_PREFERENCES = Operation(
     access=Access.PERSON,
     summary="Show what a person wants on which channel, and when they are left alone.",
     tag="preferences",
+    parameters=(USER_ID,),
     gives={200: Answer(about="What they have said.", model=PreferencesAnswer)},
     refuses=frozenset({404, 422}),
 )
@@ -160,6 +163,7 @@ PUT_PREFERENCES = Operation(
     access=Access.PERSON,
     summary="Replace what a person wants, as a whole; a critical category cannot be switched off.",
     tag="preferences",
+    parameters=(USER_ID,),
     takes={JSON: PreferencesDocument},
     gives={200: Answer(about="What they have said.", model=PreferencesAnswer)},
     refuses=frozenset({400, 404, 422}),
@@ -260,7 +264,7 @@ LIST_WORKFLOWS = Operation(
     access=Access.READ,
     summary="List a page of the tenant's own workflows by event type.",
     tag="workflows",
-    parameters=(Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"}),),
+    parameters=(CURSOR,),
     gives={200: Answer(about="A page.", model=WorkflowsAnswer)},
     refuses=frozenset({422}),
 )
@@ -271,6 +275,7 @@ DELETE_WORKFLOW = Operation(
     access=Access.MANAGE,
     summary="Let an event type follow the tenant's default again.",
     tag="workflows",
+    parameters=(EVENT_TYPE,),
     gives={204: Answer(about="It has no workflow of its own any more.")},
     refuses=frozenset({404, 422}),
 )

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     RootModel,
     StringConstraints,
     ValidationInfo,
@@ -96,8 +97,25 @@ class PostedEvents(RootModel[PlainEvent | EventForMany | list[PlainEvent | Event
     """One event for one user or for many, or up to 1,000 of them in an array."""
 
 
+_TEMPLATE_OR_MESSAGE: list[JsonValue] = [
+    {"required": ["template"], "properties": {"template": {"type": "string"}}},
+    {
+        "required": ["variables"],
+        "properties": {
+            "variables": {
+                "type": "object",
+                "required": ["message"],
+                "properties": {"message": {"type": "string", "minLength": 1, "maxLength": 65_536, "pattern": r"\S"}},
+            }
+        },
+    },
+]
+
+
 class SendRequest(Wished):
     """A template, or `variables.message` as it is, to a user on exactly one channel."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _TEMPLATE_OR_MESSAGE})
 
     user_id: UserId
     channel: Channel

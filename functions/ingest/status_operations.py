@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functions.ingest.status_documents import CancellationDocument, Explanation, NotificationDocument, NotificationPage
 from shared.access import Access
-from shared.operations import Answer, Operation, Parameter
+from shared.operations import CURSOR, Answer, Operation, Parameter
 from shared.statuses import Channel, NotificationStatus
 
 NOTIFICATIONS = "/api/v1/notifications"
 MOST_LISTED = 100
 USUALLY_LISTED = 50
 
-_TEXT = {"type": "string"}
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}
 _TIME = {"type": "string", "format": "date-time"}
 
 LIST_NOTIFICATIONS = Operation(
@@ -38,7 +38,7 @@ LIST_NOTIFICATIONS = Operation(
             about="At most so many. A page can be shorter and still have a next one.",
             schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": USUALLY_LISTED},
         ),
-        Parameter(name="cursor", about="The next_cursor of the page before.", schema=_TEXT),
+        CURSOR,
     ),
     gives={200: Answer(about="A page.", model=NotificationPage)},
     refuses=frozenset({422}),
@@ -67,7 +67,7 @@ EXPLAIN_NOTIFICATION = Operation(
             schema={"enum": ["json", "text"], "default": "json"},
         ),
     ),
-    gives={200: Answer(about="Every rule with its inputs.", model=Explanation)},
+    gives={200: Answer(about="Every rule with its inputs.", model=Explanation, other_media_types=("text/plain",))},
     refuses=frozenset({404, 422}),
 )
 CANCEL_NOTIFICATION = Operation(

@@ -5,12 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from shared.statuses import Channel
 from shared.templates import Template
 from shared.templating import TemplateMalformed, check
+from shared.whole_numbers import WHOLE
 
 MOST_WORDS = 300
 """Channels times languages of one template."""
@@ -18,7 +28,7 @@ MOST_WORDS = 300
 
 def _as_usual(language: object) -> object:
     """Write a language as BCP 47 advises: `de-AT`, `zh-Hant-TW`."""
-    if not isinstance(language, str):
+    if not isinstance(language, str) or not language.isascii():
         return language
     first, *others = language.replace("_", "-").split("-")
     return "-".join([first.lower(), *[{2: str.upper, 4: str.title}.get(len(one), str)(one) for one in others]])
@@ -44,12 +54,20 @@ Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][A-Za
 Language = Annotated[
     str,
     BeforeValidator(_as_usual),
-    StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"),
+    StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"}),
 ]
-Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
-Subject = Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_template)]
-Body = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50_000), AfterValidator(_template)]
-Html = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100_000), AfterValidator(_template)]
+Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
+_STORABLE = Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+"""What JSON can say and Postgres cannot keep: it is refused before any model sees it."""
+
+Subject = Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_template), _STORABLE]
+Body = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=50_000), AfterValidator(_template), _STORABLE
+]
+Html = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=100_000), AfterValidator(_template), _STORABLE
+]
 
 
 class WordsDocument(_Document):

@@ -14,9 +14,20 @@ from functions.templates.documents import (
     WholeDocument,
 )
 from shared.access import Access
-from shared.operations import JSON, Answer, Operation, Parameter
+from shared.operations import CURSOR, JSON, Answer, Operation, Parameter
 
-_CURSOR = Parameter(name="cursor", about="The next_cursor of the page before.", schema={"type": "string"})
+NAME = Parameter(
+    name="name",
+    about="The template's name.",
+    schema={"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},
+    place="path",
+)
+VERSION = Parameter(
+    name="version",
+    about="Its number, from 1.",
+    schema={"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    place="path",
+)
 _KEPT = {
     200: Answer(
         about="These words are a version already; it is published now if it is no draft.", model=TemplateAnswer
@@ -49,7 +60,7 @@ LIST_TEMPLATES = Operation(
     access=Access.READ,
     summary="List a page of templates by name.",
     tag="templates",
-    parameters=(_CURSOR,),
+    parameters=(CURSOR,),
     gives={200: Answer(about="A page.", model=ListAnswer)},
     refuses=frozenset({422}),
 )
@@ -60,6 +71,7 @@ GET_TEMPLATE = Operation(
     access=Access.READ,
     summary="Show the published version of a template, else its latest, with the variables that it needs.",
     tag="templates",
+    parameters=(NAME,),
     gives={200: Answer(about="The template.", model=TemplateAnswer)},
     refuses=frozenset({404, 422}),
 )
@@ -70,6 +82,7 @@ PUT_TEMPLATE = Operation(
     access=Access.MANAGE,
     summary="Write all words of a template at once: the new version has these and no others.",
     tag="templates",
+    parameters=(NAME,),
     takes={JSON: WholeDocument},
     gives=_KEPT,
     refuses=frozenset({400, 409, 422}),
@@ -81,6 +94,7 @@ DELETE_TEMPLATE = Operation(
     access=Access.MANAGE,
     summary="Let no new notification get a template. Those that have begun with it keep their words.",
     tag="templates",
+    parameters=(NAME,),
     gives={204: Answer(about="It is deleted; its versions can be published again.")},
     refuses=frozenset({404, 422}),
 )
@@ -91,7 +105,7 @@ LIST_VERSIONS = Operation(
     access=Access.READ,
     summary="List the versions of a template, the newest first; also of a deleted one.",
     tag="templates",
-    parameters=(_CURSOR,),
+    parameters=(NAME, CURSOR),
     gives={200: Answer(about="A page.", model=VersionsAnswer)},
     refuses=frozenset({404, 422}),
 )
@@ -102,6 +116,7 @@ GET_VERSION = Operation(
     access=Access.READ,
     summary="Show one version of a template.",
     tag="templates",
+    parameters=(NAME, VERSION),
     gives={200: Answer(about="The version.", model=TemplateAnswer)},
     refuses=frozenset({404, 422}),
 )
@@ -112,6 +127,7 @@ PUBLISH_TEMPLATE = Operation(
     access=Access.MANAGE,
     summary="Let new notifications get a version: the latest, or the one that is named. An older one is a rollback.",
     tag="templates",
+    parameters=(NAME,),
     takes={JSON: PublishDocument},
     gives={200: Answer(about="It is published.", model=PublishedAnswer)},
     refuses=frozenset({400, 404, 422}),
@@ -123,6 +139,7 @@ PREVIEW_TEMPLATE = Operation(
     access=Access.READ,
     summary="Write a template as each channel would get it, with what is missing and how long it is. Sends nothing.",
     tag="templates",
+    parameters=(NAME,),
     takes={JSON: PreviewDocument},
     gives={200: Answer(about="What would be sent.", model=PreviewAnswer)},
     refuses=frozenset({400, 404, 422}),

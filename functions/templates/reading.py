@@ -18,7 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 LARGEST_BODY = 1_048_576
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_VERSION = re.compile(r"[1-9]\d{0,8}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 async def read_document(request: Request, model: type[Model]) -> Model:

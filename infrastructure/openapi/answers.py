@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from shared.access import Access
-from shared.operations import Operation
+from shared.operations import Answer, Operation
 from shared.problems import CONTENT_TYPE
 
 PROBLEM = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -55,12 +55,17 @@ def describe_answers(operation: Operation, schema_of: Any) -> dict[str, Any]:
         status: {"$ref": f"#/components/responses/{name_of(status)}"} for status in refusals(operation)
     }
     for status, answer in operation.gives.items():
-        content = {} if status in (101, 204) else {answer.media_type: schema_of(answer)}
+        content = {} if status in (101, 204) else _forms(answer, schema_of)
         described = {"description": answer.about, **({"content": content} if content else {})}
         if status in answers:  # both happen: this one from the function, the other from what stands before it
             described["content"] = {**content, **PROBLEM}
         answers[status] = described
     return {str(status): answers[status] for status in sorted(answers)}
+
+
+def _forms(answer: Answer, schema_of: Any) -> dict[str, Any]:
+    others = {media_type: {"schema": {"type": "string"}} for media_type in answer.other_media_types}
+    return {answer.media_type: schema_of(answer), **others}
 
 
 def describe_refusals(statuses: Iterable[int]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,26 @@ class Effort:
 ACCEPTED = ("2xx", "3xx", "401", "403", "404", "409", "429")
 BEYOND_THE_SCHEMA: Mapping[str, tuple[tuple[str, ...], str]] = {
     "post_events": (("400", "422"), "integers of 64 bits anywhere in data, expires_at in the future, known keys"),
+    "send_notification": (("400", "422"), "as post_events; a template must be there, and fit; keys are used once"),
+    "post_notification": (("422",), "what an address is depends on the type; times in the future; keys are used once"),
+    "list_notifications": (("422",), "a cursor is one that was given"),
     "put_user": (("422",), "an address is checked by rules that no pattern holds"),
-    "put_workflow": (("422",), "escalate_after_seconds belongs to one strategy"),
+    "create_user": (("422",), "an address is checked by rules that no pattern holds"),
+    "patch_user": (("422",), "an address is checked by rules that no pattern holds"),
+    "put_users": (("400",), "integers of 64 bits anywhere in a user"),
+    "list_users": (("422",), "one filter at a time; an address is checked by rules that no pattern holds"),
+    "put_preferences": (("422",), "time zones are those of the IANA; quiet hours begin and end at different times"),
+    "put_preference_defaults": (("422",), "as put_preferences"),
+    "put_workflow": (("422",), "escalate_after_seconds belongs to one strategy; a template must be there"),
+    "list_workflows": (("422",), "a cursor is one that was given"),
+    "import_workflows": (("400", "422"), "as put_workflow; and YAML has more than is read of it"),
+    "make_key": (("422",), "expires_at in the future"),
+    "list_keys": (("422",), "a cursor is one that was given"),
+    "post_template": (("422",), "the grammar of templates, and HTML for e-mail alone"),
+    "put_template": (("422",), "the grammar of templates, HTML for e-mail alone, and each language once"),
+    "preview_template": (("400",), "integers of 64 bits and storable text anywhere in the variables"),
+    "list_templates": (("422",), "a cursor is one that was given"),
+    "list_template_versions": (("422",), "a cursor is one that was given"),
     "list_suppressions": (("422",), "a cursor is one that was given"),
     "put_suppression": (("422",), "what an address is depends on the channel"),
     "lift_suppression": (("422",), "what an address is depends on the channel"),
@@ -101,9 +119,12 @@ def _failures(event: events.ScenarioFinished) -> Iterator[tuple[tuple[str, str, 
                 yield key, f"{event.label}: {failure.title} ({check.name})\n{failure.message}\n{shown}\n{said}"
 
 
+def _accepting(statuses: Sequence[str]) -> dict[str, Any]:
+    return {"positive_data_acceptance": {"expected-statuses": list(statuses)}}
+
+
 def _config(document: Mapping[str, Any], instance: Instance, effort: Effort) -> SchemathesisConfig:
-    names = [described["operationId"] for item in document["paths"].values() for described in item.values()]
-    refused = {status for name in names if name in BEYOND_THE_SCHEMA for status in BEYOND_THE_SCHEMA[name][0]}
+    names = {described["operationId"] for item in document["paths"].values() for described in item.values()}
     alone = ("examples", "coverage", "fuzzing")
     return SchemathesisConfig.from_dict(
         {
@@ -122,6 +143,11 @@ def _config(document: Mapping[str, Any], instance: Instance, effort: Effort) -> 
                 "stateful": {"enabled": effort.in_sequences},
                 **{name: {"enabled": not effort.in_sequences} for name in alone},
             },
-            "checks": {"positive_data_acceptance": {"expected-statuses": [*ACCEPTED, *sorted(refused)]}},
+            "checks": _accepting(ACCEPTED),
+            "operations": [
+                {"include-operation-id": name, "checks": _accepting((*ACCEPTED, *statuses))}
+                for name, (statuses, _) in BEYOND_THE_SCHEMA.items()
+                if name in names
+            ],
         }
     )

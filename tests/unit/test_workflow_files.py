@@ -78,7 +78,7 @@ def test_a_file_may_be_for_several_tenants_and_a_body_may_not() -> None:
             "workflows:\n  a:\n    options:\n      email:\n        reply_to: me",
             ["line 5: workflows.a.options.email.reply"],
         ),
-        ("workflows:\n  a:\n    strategy: escalate", ["line 2: workflows.a: Value error, escalate_after_seconds"]),
+        ("workflows:\n  a:\n    strategy: escalate", ["line 2: workflows.a: The strategy escalate, and no other"]),
         ("workflows:\n  a: {}\n  a: {}", ["line 3: body: the key 'a' occurs twice"]),
         ("workflows:\n\ta: {}", ["line 2: body: "]),
         ("workflows: }", ["line 1: body: "]),
