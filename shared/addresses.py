@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.errors import Permanent
@@ -107,8 +107,11 @@ Phone = Annotated[
     str, StringConstraints(strict=True, pattern=r"^\+[0-9 ()./-]{4,30}$"), AfterValidator(_phone)
 ]  # E.164
 # A person, a group (negative), or a public channel. An id has at most 52 bits, as the Bot API says of `Chat.id`.
+_CHAT = r"^(-?[1-9][0-9]{0,15}|@[A-Za-z][A-Za-z0-9_]{3,31})$"
+INTEGER = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 Chat = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^(-?[1-9][0-9]{0,15}|@[A-Za-z][A-Za-z0-9_]{3,31})$"),
+    StringConstraints(strict=True, pattern=_CHAT),
     BeforeValidator(_as_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _CHAT}, INTEGER]}),
 ]

@@ -15,7 +15,16 @@ from types import MappingProxyType
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from shared.quiet_hours import DEFAULT_ZONE, SILENT, QuietHours, quiet_until
@@ -44,7 +53,7 @@ TimeZone = Annotated[
 Category = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_-]{1,64}$")]
 AnyCategory = Annotated[str, StringConstraints(strict=True, pattern=r"^(\*|[a-z0-9_-]{1,64})$")]
 ClockTime = Annotated[str, StringConstraints(strict=True, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Wishes = Annotated[dict[AnyCategory, dict[Channel, bool]], Field(max_length=MAX_CATEGORIES)]
+Wishes = Annotated[dict[AnyCategory, dict[Channel, StrictBool]], Field(max_length=MAX_CATEGORIES)]
 Channels = Annotated[tuple[Channel, ...], Field(min_length=1, max_length=len(Channel))]
 
 AUDIBLE: Channels = tuple(channel for channel in Channel if channel not in SILENT)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.ids import NAMESPACE
+from shared.whole_numbers import WHOLE
 
 MOST_EVENTS = 100
 """So many events of a digest come into its message with their data; the rest is counted."""
@@ -19,7 +20,7 @@ MOST_EVENTS = 100
 MOST_CHARACTERS = 60_000
 """All of their data together: a message has 100,000 characters at most, and the template's own words come on top."""
 
-EventSeconds = Annotated[int, Field(ge=60, le=7 * 86_400)]
+EventSeconds = Annotated[int, Field(strict=True, ge=60, le=7 * 86_400), WHOLE]
 LocalTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 

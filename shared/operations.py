@@ -56,7 +56,8 @@ class Operation:
     `refuses` lists the statuses of its own problem documents; those that any operation may answer (401 and 403 unless
     it is public, 429, 503, 413 and 415 where there is a body, 404 where the address has parts) are understood.
     `person` names the part of the address that says whose thing it is, where the access is `PERSON`. `about` is what a
-    caller must know beyond the summary, `example` a body of the first media type that works as it stands.
+    caller must know beyond the summary, `example` a body of the first media type that works as it stands;
+    with `may_be_empty` none at all does too.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Operation:
     person: str = "id"
     about: str = ""
     example: Any = None
+    may_be_empty: bool = False
 
     @property
     def is_reading(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.addresses import AsciiEmail
@@ -101,8 +101,8 @@ class PushOptions(_Options):
 class TelegramOptions(_Options):
     """Telegram: whether the phone makes a sound, and whether links are unfolded."""
 
-    silent: bool = False
-    link_preview: bool = True
+    silent: StrictBool = False
+    link_preview: StrictBool = True
 
 
 class Options(_Options):

@@ -14,8 +14,8 @@ from shared.statuses import Channel
 DIGEST_TEMPLATE = "digest"
 """The words of a digest whose workflow names no template."""
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Lifetime = Annotated[float, Field(ge=60, le=7 * 86_400)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400)]
+Lifetime = Annotated[float, Field(strict=True, ge=60, le=7 * 86_400)]
 
 
 class Workflow(BaseModel):

@@ -7,7 +7,16 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from shared.access import Access
 from shared.rates import parse_rate
@@ -49,13 +58,18 @@ class KeyStatus(StrEnum):
     REVOKED = "revoked"
 
 
+def _may_repeat(schema: dict[str, JsonValue]) -> None:
+    """Twice is once, so nobody is told that it must not be."""
+    schema.pop("uniqueItems")
+
+
 class NewKeyDocument(BaseModel):
     """A key as it is asked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1, json_schema_extra=_may_repeat)]
     expires_at: AwareDatetime | None = None
     rate_limit: RateLimit | None = Field(
         None, description="100/s, 6000/m or 1000/h; off for none; left out, the installation's own."

@@ -55,6 +55,7 @@ ROTATE_KEY = Operation(
     summary="Make a new key in the place of an active one, which stays good for a grace time.",
     tag="keys",
     takes={JSON: RotationDocument},
+    may_be_empty=True,
     gives={201: Answer(about="The new key.", model=MadeKeyDocument)},
     refuses=frozenset({400, 404, 409, 422}),
     example={"grace_seconds": 3600},

@@ -20,6 +20,7 @@ from functions.callbacks.reports import Reports
 from functions.callbacks.twilio import TwilioDoor
 from functions.callbacks.unsubscribing import Unsubscribing
 from shared.access import Caller
+from shared.errors import Refused
 from shared.requests import read_body
 from shared.runtime import Resources
 from shared.step import ApiWork, routes
@@ -65,5 +66,7 @@ class CallbacksApi(ApiWork):
     async def hear_mail(self, request: Request, caller: Caller) -> Response:
         """Take what came back of a mail, by an API key."""
         body = await read_body(request, MAX_BYTES)
+        if not body:
+            raise Refused(400, "Empty body", "There is no report in it.", field="body")
         await self._reports.take("email", read_mail(caller.tenant, request.headers.get("content-type", ""), body))
         return Response(status_code=204)

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from shared.addresses import Chat, Email, Phone
+from shared.addresses import INTEGER, Chat, Email, Phone
 from shared.contact_policy import QuietHoursRule, TimeZone, Wishes
 from shared.statuses import PushService
 from shared.workflow_files import MOST_WORKFLOWS
@@ -25,8 +25,12 @@ def _as_text(value: object) -> object:
 
 Name = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+_USER_ID = r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"
 UserId = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"), BeforeValidator(_as_text)
+    str,
+    StringConstraints(strict=True, pattern=_USER_ID),
+    BeforeValidator(_as_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _USER_ID}, INTEGER]}),
 ]
 Platform = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]{0,32}$")]
 

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -94,7 +95,7 @@ class TemplateDocument(WordsDocument):
     """Words as posted: the next version of a template has them, and the others that it had before."""
 
     name: Name
-    draft: bool = Field(default=False, description="Keep the version to itself until it is published.")
+    draft: StrictBool = Field(default=False, description="Keep the version to itself until it is published.")
 
 
 class WholeDocument(_Document):
@@ -102,7 +103,7 @@ class WholeDocument(_Document):
 
     default_language: Language = "en"
     contents: Annotated[tuple[WordsDocument, ...], Field(min_length=1, max_length=MOST_WORDS)]
-    draft: bool = False
+    draft: StrictBool = False
 
     @model_validator(mode="after")
     def _says_each_once(self) -> Self:

@@ -129,6 +129,7 @@ PUBLISH_TEMPLATE = Operation(
     tag="templates",
     parameters=(NAME,),
     takes={JSON: PublishDocument},
+    may_be_empty=True,
     gives={200: Answer(about="It is published.", model=PublishedAnswer)},
     refuses=frozenset({400, 404, 422}),
 )
@@ -141,6 +142,7 @@ PREVIEW_TEMPLATE = Operation(
     tag="templates",
     parameters=(NAME,),
     takes={JSON: PreviewDocument},
+    may_be_empty=True,
     gives={200: Answer(about="What would be sent.", model=PreviewAnswer)},
     refuses=frozenset({400, 404, 422}),
     example={"variables": {"order_id": "A-42"}, "locale": "de-AT"},

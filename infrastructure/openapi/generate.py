@@ -121,7 +121,7 @@ def _body(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     content = {media_type: schemas.taken(model, media_type) for media_type, model in operation.takes.items()}
     if operation.example is not None:
         content[next(iter(content))]["example"] = operation.example
-    return {"required": True, "content": content}
+    return {"required": not operation.may_be_empty, "content": content}
 
 
 def _tag(name: str) -> dict[str, Any]:

@@ -21,8 +21,8 @@ class Switches(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    latency_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    latency_seconds: Annotated[float, Field(strict=True, ge=0, le=3600)] = 0.0
+    error_rate: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     outage: Outage | None = None
 
     @classmethod

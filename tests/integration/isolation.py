@@ -39,6 +39,7 @@ MARKER = "acme-marker"
 NOTHING_THERE = str(uuid4())
 SETTINGS = {"api_keys": "acme:acme-root,globex:globex-root", "jwt_secret": SECRET, "rate_limit_per_user": "off"}
 LONGEST_CALL_SECONDS = 20.0
+_POLICY = json.dumps({"critical": [MARKER]})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ async def furnish(store: Store, resources: Resources) -> dict[str, str]:
     await store.directory.put_workflow(OURS, "order_shipped", {"category": MARKER})
     await store.suppressions.put(OURS, Channel.EMAIL, "gone@example.test", MARKER)
     notification = await _post(resources)
+    further = await _furnish_further(store, resources, notification)
     await store.database.run("UPDATE notifications SET status = 'compensating'")
     await store.database.run("UPDATE notifications SET status = 'failed', reason = %s", (MARKER,))
     letter = uuid4()
@@ -84,8 +86,35 @@ async def furnish(store: Store, resources: Resources) -> dict[str, str]:
     return {
         "users": USER, "notifications": str(notification), "dead-letters": str(letter), "keys": str(key[0]),
         "user_id": USER, "event_type": "order_shipped", "channel": "email", "address": "gone@example.test",
-        "token": "device-1",
+        "token": "device-1", **further,
     }  # fmt: skip
+
+
+async def _furnish_further(store: Store, resources: Resources, notification: UUID) -> dict[str, str]:
+    """Give them what one request makes of many things, and what is made over time."""
+    words = {"name": "shipped", "channel": "email", "body": MARKER}
+    headers = {"x-api-key": "acme-root", "content-type": JSON}
+    templates = serve.build("templates", resources)
+    answer = await call(templates, "POST", "/templates", json.dumps(words).encode(), headers)
+    await templates.drain()
+    assert answer.status == 201
+    await store.directory.put_preference(OURS, USER, "news", Channel.SMS, enabled=False)
+    await store.database.run("INSERT INTO contact_policies (tenant, definition) VALUES (%s, %s)", (OURS, _POLICY))
+    fan_out, erasure = uuid4(), uuid4()
+    await store.database.run(
+        """INSERT INTO fan_outs (id, tenant, event_type, body_hash, event, user_ids, total)
+        VALUES (%s, %s, %s, '', '{}', %s, 1)""",
+        (fan_out, OURS, MARKER, [USER]),
+    )
+    await store.database.run(
+        "INSERT INTO digests (id, tenant, key, phase, joined) VALUES (%s, %s, %s, 'closed', 1)",
+        (notification, OURS, uuid4()),
+    )
+    await store.database.run(
+        "INSERT INTO erasures (id, tenant, alias, look_at, finished_at) VALUES (%s, %s, %s, NULL, clock_timestamp())",
+        (erasure, OURS, MARKER),
+    )
+    return {"fan-outs": str(fan_out), "erasures": str(erasure), "name": "shipped", "version": "1"}
 
 
 async def _post(resources: Resources) -> UUID:

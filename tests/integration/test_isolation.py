@@ -92,9 +92,11 @@ async def test_what_the_matrix_looks_for_is_there_to_be_seen(building: Building,
     assert shown >= {
         "get_user", "list_devices", "get_workflow", "list_dead_letters", "get_dead_letter", "list_suppressions",
         "list_keys", "get_key", "get_notification", "serve_socket",
+        "get_template", "get_template_version", "get_fan_out", "get_preference_defaults",
     }  # fmt: skip
     assert {table for table, rows in (await belongings(store)).items() if rows} >= {
         "api_keys", "dead_letters", "devices", "inbox", "notifications", "suppressions", "users", "workflows",
+        "contact_policies", "digests", "erasures", "fan_outs", "preferences", "template_versions", "templates",
     }  # fmt: skip
 
 

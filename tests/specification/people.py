@@ -24,10 +24,22 @@ class Known:
 
     notifications: list[str]
     dead_letters: list[str]
+    keys: list[str]
+    templates: list[str]
+    fan_outs: list[str]
+    erasures: list[str]
 
     def by_operation(self) -> dict[str, list[str]]:
-        """List what may stand for `{id}`, by the beginning of the path."""
-        return {"/api/v1/notifications": self.notifications, "/dead-letters": self.dead_letters, "/users": list(PEOPLE)}
+        """List what may stand for `{id}` or `{name}`, by the beginning of the path."""
+        return {
+            "/api/v1/notifications": self.notifications,
+            "/dead-letters": self.dead_letters,
+            "/users": list(PEOPLE),
+            "/keys": self.keys,
+            "/templates": self.templates,
+            "/events/fan-outs": self.fan_outs,
+            "/erasures": self.erasures,
+        }
 
 
 class Operator:
@@ -60,7 +72,21 @@ class Operator:
             )
         ]
         self._until(self._letters)
-        return Known(posted, self._letters())
+        keys = [self.ask("POST", "/keys", json={"name": name, "scopes": ["read"]})["id"] for name in ("shop", "desk")]
+        words = {"name": "order_shipped", "channel": "email", "body": "{{ order_id }} is on its way."}
+        self.ask("POST", "/templates", json=words)
+        for_many = {"event_type": "seed", "user_ids": list(PEOPLE), "data": {"message": "hello"}}
+        fan_out = self.ask("POST", "/events", json=for_many)["fan_out_id"]
+        self.ask("PUT", "/users/3", json={"name": "Cy"})
+        erasure = self.ask("DELETE", "/users/3")["id"]
+        return Known(
+            notifications=posted,
+            dead_letters=self._letters(),
+            keys=keys,
+            templates=[words["name"]],
+            fan_outs=[fan_out],
+            erasures=[erasure],
+        )
 
     def _letters(self) -> list[str]:
         return [letter["id"] for letter in self.ask("GET", "/dead-letters")["dead_letters"]]
