@@ -26,6 +26,7 @@ from shared.strict_json import spell
 CONTENT_TYPE = "application/problem+json"
 _MAX_FIELDS = 20
 _MAX_FRAMES = 8
+_RAISED = "Value error, "
 
 _log = logging.getLogger("carillon.problems")
 
@@ -48,8 +49,8 @@ def refused_fields(broken: ValidationError, *, status: int = 422, title: str = "
 
 def _rule(message: str) -> str:
     """Leave the rule, without the name of the exception that said it."""
-    rule = message.removeprefix("Value error, ")
-    return rule[:1].upper() + rule[1:]
+    is_raised, rule = message.startswith(_RAISED), message.removeprefix(_RAISED)
+    return rule[:1].upper() + rule[1:] if is_raised else message
 
 
 def problem(refused: Refused, instance: str | None = None) -> dict[str, Any]:
