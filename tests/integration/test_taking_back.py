@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from infrastructure.sandbox.telegram import TOKEN
+from shared.broker.topology import COMPENSATIONS
 from shared.outbox import About, write
 from shared.saga import CompensationOwed
 from shared.settings import Settings
@@ -33,6 +34,7 @@ async def test_a_message_is_out_of_the_chat_and_the_inbox_and_a_mail_corrects_th
         world = World(store, telegram=provider)
         world.resources.settings = telling(stage)
         world.restart()
+        undoing = world.frames[COMPENSATIONS]
         await world.settle_in(EVERYWHERE)
         await store.directory.put_users(TENANT, [User(id=USER, email=ADDRESS, telegram=CHAT)])
         notification = await world.post()
@@ -53,6 +55,7 @@ async def test_a_message_is_out_of_the_chat_and_the_inbox_and_a_mail_corrects_th
         (line,) = lines(document, "not_undone")
         assert line["why"] == f"an e-mail cannot be called back; a correction follows: {second.notification_id}"
         assert await world.status_of(second.notification_id) is NotificationStatus.SENT
+        await undoing.drain()
         assert {delivery["channel"] for delivery in (await world.document(second.notification_id))["deliveries"]} == {
             Channel.EMAIL.value
         }
