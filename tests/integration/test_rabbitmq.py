@@ -93,6 +93,13 @@ async def node(running_node: PrivateNode) -> PrivateNode:
 
 
 @pytest.fixture
+async def mortal_node(node: PrivateNode) -> AsyncIterator[PrivateNode]:
+    """The same for a test that kills it: what a killed node comes back with is no other test's trouble."""
+    yield node
+    await asyncio.to_thread(node.wipe)
+
+
+@pytest.fixture
 def losses() -> Losses:
     """The losses that the broker announced."""
     return Losses()
@@ -117,14 +124,14 @@ async def received_ids(broker: RabbitBroker, wanted: set[str]) -> set[str]:
     return set(inbox.ids)
 
 
-async def test_a_killed_broker_loses_nothing_that_it_confirmed(node: PrivateNode, broker: RabbitBroker) -> None:
+async def test_a_killed_broker_loses_nothing_that_it_confirmed(mortal_node: PrivateNode, broker: RabbitBroker) -> None:
     publishers = Publishers(broker)
 
     async with publishers.running():
         await publishers.more(500)
-        await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(mortal_node.kill)
         await eventually(lambda: publishers.refused > 0)
-        await asyncio.to_thread(node.start)
+        await asyncio.to_thread(mortal_node.start)
         await publishers.more(500)
 
     assert await received_ids(broker, publishers.confirmed) >= publishers.confirmed
