@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infrastructure.bench.intake import bare_route, intake_alone
+from infrastructure.bench.intake import BARE, INTAKE, bare_route, intake_alone
 from infrastructure.bench.measurement import Measurement, at_rest, order, under_load
 from infrastructure.bench.options import Options
 from infrastructure.bench.stage import Say, Stage, stage
 from shared.errors import Permanent
 from shared.settings import Settings
 
-SATURATED, STEADY, INTAKE, BARE, REST = "saturated", "at a rate", "intake", "bare route", "at rest"
+SATURATED, STEADY, REST = "saturated", "at a rate", "at rest"
 
 
 class NotMeasurable(Permanent):

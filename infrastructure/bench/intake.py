@@ -11,8 +11,8 @@ from infrastructure.bench.stage import Stage, by_number
 from infrastructure.local.private_instance import private_function
 from shared.tenants import OPEN_TENANT
 
-ALONE, DOING_NOTHING = "intake", "bare route"
-"""The parts of which the processor time is told."""
+INTAKE, BARE = "intake", "bare route"
+"""The measurements, and the parts of which each tells the processor time."""
 
 FUNCTION, ROUTE = "ingest", "infrastructure.bench.bare"
 BEYOND_REACH = "1000000/s"
@@ -30,7 +30,7 @@ async def intake_alone(stage: Stage, options: Options) -> Measurement:
     settings = {**stage.settings, "API_KEYS": f"{OPEN_TENANT}:{key}", "RATE_LIMIT_PER_KEY": BEYOND_REACH}
     async with private_function(FUNCTION, **settings) as intake:
         what = order(by_number(intake.url), options, count=options.intake, rate=options.intake_rate, key=key)
-        return await under_load(stage, what, more={ALONE: frozenset({intake.process.pid})})
+        return await under_load(stage, what, more={INTAKE: frozenset({intake.process.pid})})
 
 
 async def bare_route(stage: Stage, options: Options) -> Measurement:
@@ -38,4 +38,4 @@ async def bare_route(stage: Stage, options: Options) -> Measurement:
     async with child(ROUTE, "") as (route, port):
         url = f"http://127.0.0.1:{port}"
         what = order(url, options, count=options.intake, rate=options.intake_rate, key=secrets.token_urlsafe())
-        return await unworked(stage, what, {DOING_NOTHING: frozenset({route.pid})})
+        return await unworked(stage, what, {BARE: frozenset({route.pid})})
