@@ -18,6 +18,7 @@ from shared.step.answers import Work
 from shared.step.delivering import Delivering
 from shared.step.lines import open_lines
 from shared.step.sets import HandleSet, SetWork
+from shared.step.traced import traced
 from shared.store.claims import LEASE_SECONDS
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -54,6 +55,9 @@ class ApiWork:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
 
+    async def dismiss(self) -> None:
+        """Let those go whose requests would not end by themselves: the server is about to wait for all of them."""
+
     async def close(self) -> None:
         """Finish it."""
 
@@ -81,8 +85,12 @@ def delivery(
         open=lambda resources: Delivering(
             name,
             channel,
-            open_lines(providers(resources), resources.store.breakers),
+            open_lines(_seen(providers(resources), resources), resources.store.breakers),
             resources,
             patience_seconds=patience_seconds,
         ),
     )
+
+
+def _seen(found: Provider | Sequence[Line], resources: Resources) -> Provider | Sequence[Line]:
+    return traced(found, resources.tracing) if resources.tracing else found

@@ -45,9 +45,11 @@ class Delivering:
             metrics=resources.metrics,
             claiming=Coalescer[Command, Claim](self._claim, max_size=LARGEST_SET),
             recording=Recording(self._claims, channel, patience_seconds),
-            counts=Counts(resources.metrics, channel),
+            counts=Counts(resources.metrics, channel, [line.name for line in lines]),
         )
         self._running: set[asyncio.Task[None]] = set()
+        for line in lines:
+            resources.observer.watch_line(channel, line.name)
 
     async def __call__(self, events: Sequence[Event], conclude: Conclude) -> None:
         """Deliver a set, each of its events as it ends; a caller who leaves does not break off a call."""
@@ -67,7 +69,9 @@ class Delivering:
     async def _claim(self, commands: Sequence[Command]) -> Sequence[Claim | Exception]:
         STEP.set(self._name)
         self._size.observe(len(commands))
-        return await self._claims.claim(self._channel, commands)
+        claims = await self._claims.claim(self._channel, commands)
+        self._means.counts.note_claims(claims)
+        return claims
 
     def _read(self, events: Sequence[Event]) -> list[Try | Garbage]:
         tries: list[Try | Garbage] = []

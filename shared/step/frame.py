@@ -55,6 +55,7 @@ class Frame:
         self._idle.set()
         self._draining = False
         events = resources.metrics.events
+        self._refused = resources.metrics.publish_refused.labels(name)
         self._counts = {DONE: events.labels(name, "done"), LATER: events.labels(name, "later")}
 
     async def take(self, items: Sequence[Item], told: Told | None = None) -> list[int]:
@@ -112,7 +113,7 @@ class Frame:
             for place, refusal in zip(owners, await self._resources.broker.publish(outgoing), strict=True):
                 if refusal is not None:
                     failures[place] = refusal
-                    self._resources.metrics.publish_refused.labels(self.name).inc()
+                    self._refused.inc()
         answers = [(place, DONE) for place, _ in ended if place not in failures]
         answers += [(place, await self._judge(handed.items[place], failure)) for place, failure in failures.items()]
         handed.answer(answers)
@@ -138,10 +139,10 @@ class Frame:
         kind = "garbage" if isinstance(item, Garbled) or item.type not in self._takes else "internal"
         body, tenant = (item.body, OPEN_TENANT) if isinstance(item, Garbled) else (encode(item), item.tenant)
         try:
-            await self._resources.store.dead_letters.keep_bytes(kind, self.name, reason, body, tenant)
+            kept = await self._resources.store.dead_letters.keep_bytes(kind, self.name, reason, body, tenant)
         except CarillonError:
             return LATER
-        self._resources.metrics.dead_letters.labels(kind).inc()
+        self._resources.metrics.dead_letters.labels(kind).inc(kept.is_new)
         return DONE
 
 

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from shared.errors import SettingMissing, Transient
@@ -61,7 +62,22 @@ def open_lines(found: Provider | Sequence[Line], breakers: Breakers) -> tuple[Op
     return tuple(OpenLine(line, breakers) for line in lines)
 
 
-def in_order(notification: UUID, lines: Sequence[OpenLine]) -> Sequence[OpenLine]:
+class Weighed(Protocol):
+    """What has a share by its name."""
+
+    @property
+    def name(self) -> str:
+        """Its name, of which there is one."""
+
+    @property
+    def weight(self) -> int:
+        """Its share next to the others."""
+
+
+AnyLine = TypeVar("AnyLine", bound=Weighed)
+
+
+def in_order(notification: UUID, lines: Sequence[AnyLine]) -> Sequence[AnyLine]:
     """Order the lines for a notification: always the same, and over many each is first by its weight.
 
     Each line draws a number for the notification, and the lowest goes first (weighted rendezvous hashing): where a

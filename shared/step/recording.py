@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter, Histogram
 
@@ -14,7 +14,7 @@ from shared.metrics import Metrics
 from shared.outcomes import Outcome
 from shared.statuses import Channel, OutcomeKind
 from shared.step.trying import Held
-from shared.store.claims import Claims, Recorded
+from shared.store.claims import Claim, Claims, Recorded
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 LARGEST_SET = 400
@@ -55,23 +55,49 @@ class Recording:
         return [None] * len(items)
 
 
+_TELLING = {"takeover": (True, False), "lost": (True, False), "shelved": (True, True), "quiet": (False, True)}
+
+
 class Counts:
     """The figures of one channel's attempts. To find a counter by its labels each time costs more than to count."""
 
-    def __init__(self, metrics: Metrics, channel: Channel) -> None:
+    def __init__(self, metrics: Metrics, channel: Channel, providers: Iterable[str]) -> None:
         self._metrics = metrics
         self._channel = channel.value
         self._bound: dict[tuple[str, OutcomeKind], tuple[Counter, Histogram]] = {}
         self._accepted_to_sent = metrics.accepted_to_sent_seconds.labels(channel.value)
+        self._ambiguous = metrics.ambiguous.labels(channel.value)
+        self._left_alone = metrics.deferrals.labels(channel.value, "left_alone")
+        self._expect(channel.value, providers)
+
+    def _expect(self, channel: str, providers: Iterable[str]) -> None:
+        """Let what may be counted be there, at zero: else the first of a kind is no increase."""
+        for provider in providers:
+            self._metrics.postponed.labels(channel, provider)
+            for kind in OutcomeKind:
+                self._metrics.attempts.labels(channel, provider, kind.value)
+        self._metrics.retries.labels(channel)
+        self._metrics.accepted_to_delivered_seconds.labels(channel)
+        self._metrics.deferrals.labels(channel, "throttled")
 
     def note(self, ended: Sequence[tuple[Held, Outcome]], took_seconds: float) -> None:
         """Count attempts that ended together."""
         for (provider, kind), count in Tally((o.provider or "carillon", o.kind) for _, o in ended).items():
             self._counters(provider, kind)[0].inc(count)
+            if kind is OutcomeKind.AMBIGUOUS:
+                self._ambiguous.inc(count)
         for held, outcome in ended:
             self._counters(outcome.provider or "carillon", outcome.kind)[1].observe(took_seconds)
             if outcome.kind is OutcomeKind.ACCEPTED:
                 self._accepted_to_sent.observe(held.claim.accepted_seconds_ago + took_seconds)
+
+    def note_claims(self, claims: Sequence[Claim | Exception]) -> None:
+        """Count what claims found out: leases that nobody came back from, and people who are left alone now."""
+        for claim in claims:
+            if isinstance(claim, Claim) and claim.word in _TELLING:
+                is_lost, is_deferred = _TELLING[claim.word]
+                self._ambiguous.inc(is_lost)
+                self._left_alone.inc(is_deferred)
 
     def _counters(self, provider: str, kind: OutcomeKind) -> tuple[Counter, Histogram]:
         found = self._bound.get((provider, kind))
