@@ -29,7 +29,7 @@ class LossWatch:
         """Note a sign of a loss. The topology is declared at once; `on_loss` is called when there is calm."""
         self._signs += 1
         if self._task is None or self._task.done():
-            log.error("the broker may have lost what it held", extra={"sign": sign})
+            log.warning("the broker may have lost what it held", extra={"sign": sign})
             self._task = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:

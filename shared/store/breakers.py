@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from shared.store.database import Database
+from shared.store.database import Connection, Database
 
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 60
@@ -24,11 +26,12 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """A breaker as it stands. `wait_seconds` is until a probe may be tried."""
+    """A breaker as it stands. `wait_seconds` is until a probe may be tried, `until` the same as a time."""
 
     state: BreakerState = BreakerState.CLOSED
     failures: int = 0
     wait_seconds: float = 0.0
+    until: datetime | None = None
 
 
 _READ = """
@@ -36,6 +39,11 @@ SELECT state, failures,
        GREATEST(EXTRACT(EPOCH FROM CASE state WHEN 'half_open' THEN probe_until ELSE opened_until END
                         - clock_timestamp())::float8, 0)
 FROM breakers WHERE tenant = %s AND provider = %s
+"""
+_READ_ALL = """
+SELECT b.provider, b.state, b.failures, GREATEST(EXTRACT(EPOCH FROM u.until - clock_timestamp())::float8, 0), u.until
+FROM breakers b, LATERAL (SELECT CASE b.state WHEN 'half_open' THEN b.probe_until ELSE b.opened_until END AS until) u
+WHERE b.tenant = %b
 """
 _FAIL = """
 INSERT INTO breakers AS b (tenant, provider, state, failures) VALUES (%(tenant)s, %(provider)s, 'closed', 1)
@@ -63,11 +71,26 @@ WHERE tenant = %s AND provider = %s
        OR (state = 'half_open' AND probe_until <= clock_timestamp()))
 RETURNING probe_token
 """
+_SHUT = """
+SELECT provider, count(*),
+       CASE WHEN state = 'open' AND opened_until > clock_timestamp() THEN 'open' ELSE 'half_open' END
+FROM breakers WHERE provider = ANY(%s) AND state <> 'closed' GROUP BY 1, 3
+"""
+"""Open until its time is over; then whoever comes next may probe, so it is half open, whether anybody comes or not."""
 
 _RELEASE = """
 UPDATE breakers SET probe_until = clock_timestamp()
 WHERE tenant = %s AND provider = %s AND state = 'half_open' AND probe_token = %s
 """
+
+
+async def read_all(connection: Connection, tenant: str) -> dict[str, Breaker]:
+    """Read all of a tenant's breakers, by provider."""
+    rows = await (await connection.execute(_READ_ALL, (tenant,))).fetchall()
+    return {
+        row[0]: Breaker(state=BreakerState(row[1]), failures=row[2], wait_seconds=row[3] or 0.0, until=row[4])
+        for row in rows
+    }
 
 
 class Breakers:
@@ -83,6 +106,11 @@ class Breakers:
         if not rows:
             return Breaker()
         return Breaker(state=BreakerState(rows[0][0]), failures=rows[0][1], wait_seconds=rows[0][2] or 0.0)
+
+    async def shut(self, providers: Sequence[str]) -> Mapping[tuple[str, BreakerState], int]:
+        """Count the tenants for whom a provider's breaker is open, or waits for its probe."""
+        rows = await self._database.fetch(_SHUT, (list(providers),))
+        return {(provider, BreakerState(state)): count for provider, count, state in rows}
 
     async def fail(self, tenant: str, provider: str, token: UUID | None) -> None:
         """Count a failure of the provider; the fifth in a row, or that of the probe, opens it."""

@@ -39,6 +39,7 @@ class Verdict(StrEnum):
 class Claim:
     """The answer to one command. `remaining_seconds` is until it is due; `withheld` why it must not be sent.
 
+    `word` is the statement's own, which may say more than the verdict: whether a lease was lost, and to whose quiet.
     `in_doubt_for_seconds` is the age of the first attempt of this epoch of which nobody knows whether it was taken.
     """
 
@@ -56,6 +57,7 @@ class Claim:
     expires_in_seconds: float = 86_400.0
     collapse_key: str | None = None
     in_doubt_for_seconds: float | None = None
+    word: str = ""
 
 
 _VERDICTS = {
@@ -176,6 +178,7 @@ def _claim(row: tuple[Any, ...]) -> Claim:
         expires_in_seconds=row[12],
         collapse_key=row[13],
         in_doubt_for_seconds=row[14],
+        word=row[1],
     )
 
 

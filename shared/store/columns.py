@@ -75,6 +75,17 @@ class Integers(Column):
         return [_NULL if value is None else b"\0\0\0\x04" + value.to_bytes(4, signed=True) for value in self]
 
 
+class Bigints(Column):
+    """bigint[]"""
+
+    __slots__ = ()
+    array_oid, element_oid = 1016, 20
+
+    def written(self) -> list[bytes]:
+        """Write each value."""
+        return [_NULL if value is None else b"\0\0\0\x08" + value.to_bytes(8, signed=True) for value in self]
+
+
 class Smallints(Column):
     """smallint[]"""
 
@@ -155,7 +166,18 @@ def _document(value: object) -> bytes:
 JSON_NULL = object()
 """JSON's null in a column of documents, where None is the absence of a document."""
 
-KINDS: tuple[type[Column], ...] = (Uuids, Texts, Integers, Smallints, Booleans, Floats, Times, Documents, Bytes)
+KINDS: tuple[type[Column], ...] = (
+    Uuids,
+    Texts,
+    Integers,
+    Bigints,
+    Smallints,
+    Booleans,
+    Floats,
+    Times,
+    Documents,
+    Bytes,
+)
 
 
 def transposed(kinds: Sequence[Callable[[Sequence[Any]], Column]], rows: Sequence[Sequence[Any]]) -> list[Column]:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -55,6 +56,16 @@ _OPTIONS = {
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """Connections of a pool, callers that wait for one, and how many ever had to, for how long all together."""
+
+    connections: int
+    waiting: int
+    waits: int
+    wait_seconds: float
+
+
 class Database:
     """A pool whose connections commit each statement by itself unless a transaction is asked for."""
 
@@ -86,6 +97,16 @@ class Database:
     async def close(self) -> None:
         """Let the connections go."""
         await self._pool.close()
+
+    def pressure(self) -> Pressure:
+        """Tell how the callers of this process are doing for connections."""
+        stats = self._pool.get_stats()
+        return Pressure(
+            connections=stats.get("pool_size", 0),
+            waiting=stats.get("requests_waiting", 0),
+            waits=stats.get("requests_queued", 0),
+            wait_seconds=stats.get("requests_wait_ms", 0) / 1000,
+        )
 
     async def _note_use(self, connection: Connection) -> None:
         self._last_use[connection] = time.monotonic()

@@ -21,7 +21,8 @@ LEFTOVERS = (
             FROM jsonb_array_elements(t.entries) e), '[]')
         WHERE t.notification_id = ANY(%(ids)s)""",  # noqa: S608
     f"""UPDATE dead_letters
-        SET reason = '{ERASED}', body = NULL, settled_at = COALESCE(settled_at, clock_timestamp()),
+        SET reason = '{ERASED}', body = NULL, settled_reason = NULL,
+            settled_at = COALESCE(settled_at, clock_timestamp()),
             settled_by = COALESCE(settled_by, 'erasure'),
             status = CASE WHEN status = 'open' THEN 'discarded' ELSE status END
         WHERE notification_id = ANY(%(ids)s)""",  # noqa: S608
@@ -37,7 +38,7 @@ WITH looked AS MATERIALIZED (
     ORDER BY d.id LIMIT %(limit)s FOR UPDATE
 ), forgotten AS (
     UPDATE dead_letters d
-    SET body = NULL, reason = '{ERASED}', settled_at = COALESCE(settled_at, clock_timestamp()),
+    SET body = NULL, reason = '{ERASED}', settled_reason = NULL, settled_at = COALESCE(settled_at, clock_timestamp()),
         settled_by = COALESCE(settled_by, 'erasure'),
         status = CASE WHEN status = 'open' THEN 'discarded' ELSE status END
     FROM looked l
@@ -69,10 +70,18 @@ ON CONFLICT DO NOTHING
 """
 """What somebody else has as an address, too, stays: it is theirs."""
 
+FORGET_INBOX = (
+    "SELECT FROM inbox_cursors WHERE tenant = %(tenant)s AND user_id = %(user)s FOR UPDATE",
+    """DELETE FROM inbox_cursors c WHERE c.tenant = %(tenant)s AND c.user_id = %(user)s
+       AND NOT EXISTS (SELECT FROM inbox i WHERE i.tenant = c.tenant AND i.user_id = c.user_id)""",
+)
+"""At the very end, one after the other: as long as there are items, a count that began anew would meet their cursors.
+What is there then came later, and is somebody's who is known by that id again.
+"""
+
 FORGET_PERSON = (
     "DELETE FROM devices WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM preferences WHERE tenant = %(tenant)s AND user_id = %(user)s",
-    "DELETE FROM inbox_cursors WHERE tenant = %(tenant)s AND user_id = %(user)s",
     "DELETE FROM contact_counters WHERE tenant = %(tenant)s AND user_id = %(user)s",
     """UPDATE fan_outs SET user_ids = array_replace(user_ids, %(user)s, %(alias)s)
        WHERE tenant = %(tenant)s AND %(user)s = ANY(user_ids)""",

@@ -8,16 +8,17 @@ to say, with an address in it perhaps, was written behind the first one's back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from shared.saga import Erased, decide
+from shared.store.changes import Change
 from shared.store.claim_sql import LEASE_SECONDS
 from shared.store.database import Connection, Database
-from shared.store.erasing_sql import BYTES, FORGET_PERSON, HASH_SUPPRESSIONS, LEFTOVERS, NOTIFICATIONS
+from shared.store.erasing_sql import BYTES, FORGET_INBOX, FORGET_PERSON, HASH_SUPPRESSIONS, LEFTOVERS, NOTIFICATIONS
 from shared.store.sagas import SagaSet
 from shared.tenants import OPEN_TENANT
 
@@ -82,6 +83,10 @@ class Erasure:
     finished_at: datetime | None
 
 
+Folded = tuple[Sequence[Change], datetime]
+"""What became of some notifications, and the time of the transaction."""
+
+
 class Erasures:
     """The room of the directory and the sweep for people who are to be forgotten."""
 
@@ -120,33 +125,42 @@ class Erasures:
         statement = "UPDATE erasures SET look_at = clock_timestamp() + %s * interval '1 second' WHERE id = %s"
         await self._database.run(statement, (PUT_OFF_SECONDS, key))
 
-    async def work(self, key: UUID, *, most_sets: int = MOST_SETS) -> None:
-        """Go on with one, in transactions of bounded size; whoever holds it already is let alone."""
+    async def work(self, key: UUID, *, most_sets: int = MOST_SETS) -> list[Folded]:
+        """Go on with one, in transactions of bounded size; whoever holds it already is let alone.
+
+        Return what became of its notifications, set by set.
+        """
+        done: list[Folded] = []
         for _ in range(most_sets):
             async with self._database.transaction() as connection:
                 rows = await (await connection.execute(_TAKE, (key,))).fetchall()
-                if not rows or not await _go_on(connection, _erasure(rows[0])):
-                    return
+                folded, may_go_on = await _go_on(connection, _erasure(rows[0])) if rows else (None, False)
+            if folded:
+                done.append(folded)
+            if not may_go_on:
+                break
+        return done
 
 
-async def _go_on(connection: Connection, erasure: Erasure) -> bool:
-    """Do the next set; return whether there may be another one now."""
-    if await _forget_notifications(connection, erasure):
-        return True
+async def _go_on(connection: Connection, erasure: Erasure) -> tuple[Folded | None, bool]:
+    """Do the next set; return what became of it, and whether there may be another one now."""
+    folded = await _forget_notifications(connection, erasure)
+    if folded:
+        return folded, True
     if erasure.is_second:
-        return await _second_pass(connection, erasure)
+        return None, await _second_pass(connection, erasure)
     if await _forget_bytes(connection, erasure):
-        return True
+        return None, True
     await connection.execute(_TURN, (SECOND_PASS_AFTER_SECONDS, erasure.id))
-    return False
+    return None, False
 
 
-async def _forget_notifications(connection: Connection, erasure: Erasure) -> bool:
+async def _forget_notifications(connection: Connection, erasure: Erasure) -> Folded | None:
     """End what is under way, and keep of it that it was."""
     values = (erasure.tenant, erasure.user_id, erasure.requested_at, LARGEST_SET)
     ids = [row[0] for row in await (await connection.execute(_OF_PERSON, values)).fetchall()]
     if not ids:
-        return False
+        return None
     sagas = SagaSet(connection)
     changes = list((await sagas.lock(ids)).values())
     for change in changes:
@@ -156,7 +170,7 @@ async def _forget_notifications(connection: Connection, erasure: Erasure) -> boo
     for statement in (*LEFTOVERS, NOTIFICATIONS):
         await connection.execute(statement, named)
     await connection.execute(_COUNT, (len(ids), erasure.id))
-    return True
+    return changes, sagas.now
 
 
 async def _forget_bytes(connection: Connection, erasure: Erasure) -> bool:
@@ -174,6 +188,8 @@ async def _second_pass(connection: Connection, erasure: Erasure) -> bool:
     values = (erasure.tenant, erasure.alias, *after, LARGEST_SET)
     rows = await (await connection.execute(_OF_ALIAS, values)).fetchall()
     if not rows:
+        for statement in FORGET_INBOX:
+            await connection.execute(statement, {"tenant": erasure.tenant, "user": erasure.user_id})
         await connection.execute(_FINISH, (erasure.id,))
         return False
     for statement in LEFTOVERS:

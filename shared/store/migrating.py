@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from importlib import resources
 
 from psycopg import AsyncConnection, errors
@@ -28,8 +29,22 @@ def migrations() -> list[tuple[str, str]]:
     return [(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")) for file in files]
 
 
-async def migrate(url: str, *, patience_seconds: float = 60) -> list[str]:
-    """Apply what is missing, each file in a transaction of its own, and return the names.
+async def missing(url: str, *, patience_seconds: float = 3) -> list[str]:
+    """Name what is not applied yet, and change nothing.
+
+    Raises:
+        MigrationChanged: an applied file was edited.
+        DatabaseUnavailable: the database did not answer in time.
+    """
+    await connect_patiently(url, patience_seconds)
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        return [name for name, _ in await to_apply(connection)]
+
+
+async def migrate(
+    url: str, *, patience_seconds: float = 60, tell: Callable[[str], object] = lambda name: None
+) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own, and return the names; `tell` hears each before.
 
     Raises:
         MigrationChanged: an applied file was edited.
@@ -39,17 +54,36 @@ async def migrate(url: str, *, patience_seconds: float = 60) -> list[str]:
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         await _create_ledger(connection)
-        rows = await (await connection.execute("SELECT name, checksum FROM schema_migrations")).fetchall()
-        applied: dict[str, str] = dict(rows)
-        done = []
-        for name, sql in migrations():
-            checksum = hashlib.sha256(sql.encode()).hexdigest()
-            if name not in applied:
-                await _apply(connection, name, sql, checksum)
-                done.append(name)
-            elif applied[name] != checksum:
-                raise MigrationChanged(f"{name} was applied with other content")
-        return done
+        done = await to_apply(connection)
+        for name, sql in done:
+            tell(name)
+            await _apply(connection, name, sql)
+        return [name for name, _ in done]
+
+
+async def to_apply(connection: AsyncConnection) -> list[tuple[str, str]]:
+    """List the migrations that this database has not seen, in order: name and SQL.
+
+    Raises:
+        MigrationChanged: an applied file was edited.
+    """
+    applied = await _applied(connection)
+    for name, sql in migrations():
+        if applied.get(name, _checksum(sql)) != _checksum(sql):
+            raise MigrationChanged(f"{name} was applied with other content")
+    return [(name, sql) for name, sql in migrations() if name not in applied]
+
+
+async def _applied(connection: AsyncConnection) -> dict[str, str]:
+    there = await (await connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")).fetchone()
+    if there is None or not there[0]:
+        return {}
+    rows = await (await connection.execute("SELECT name, checksum FROM schema_migrations")).fetchall()
+    return dict(rows)
+
+
+def _checksum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()
 
 
 async def _create_ledger(connection: AsyncConnection) -> None:
@@ -62,8 +96,10 @@ async def _create_ledger(connection: AsyncConnection) -> None:
         log.info("the ledger of migrations was there already")
 
 
-async def _apply(connection: AsyncConnection, name: str, sql: str, checksum: str) -> None:
+async def _apply(connection: AsyncConnection, name: str, sql: str) -> None:
     async with connection.transaction():
         await connection.execute(sql.encode())
-        await connection.execute("INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (name, checksum))
+        await connection.execute(
+            "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (name, _checksum(sql))
+        )
     log.info("migration applied", extra={"migration": name})

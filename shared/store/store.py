@@ -16,10 +16,13 @@ from shared.store.gauges import Gauges
 from shared.store.inbox import Inbox
 from shared.store.intake import Intake
 from shared.store.keys import Keys
+from shared.store.letters import Letters
 from shared.store.listing import Listing
+from shared.store.overview import Overview
 from shared.store.receipts import Receipts
 from shared.store.sagas import Sagas
 from shared.store.secrets import Secrets
+from shared.store.snapshots import Snapshots
 from shared.store.suppressions import Suppressions
 from shared.store.templates import Templates
 from shared.store.unlocked import UnlockedSagas
@@ -47,8 +50,11 @@ class Store:
         self.gauges = Gauges(self.database)
         self.inbox = Inbox(self.database)
         self.keys = Keys(self.database)
+        self.letters = Letters(self.database)
         self.listing = Listing(self.database)
+        self.overview = Overview(self.database)
         self.receipts = Receipts(self.database)
+        self.snapshots = Snapshots(self.database)
         self.suppressions = Suppressions(self.database)
         self.templates = Templates(self.database)
         self.unlocked = UnlockedSagas(self.database)

@@ -25,6 +25,10 @@ SELECT channel, epoch, attempt, outcome, ambiguous, code, reason, provider, choi
        ended_at
 FROM attempts WHERE tenant = %s AND notification_id = %s ORDER BY started_at, ended_at
 """
+_MESSAGES = """
+SELECT channel, epoch, content->>'subject', content->>'text', content #>> '{options,html}' FROM deliveries
+WHERE tenant = %s AND notification_id = %s AND content ? 'text' ORDER BY position, channel
+"""
 _TIMELINE = "SELECT at, entries FROM timeline WHERE notification_id = %s ORDER BY id"
 _COUNTS = "SELECT status, count(*) FROM notifications WHERE tenant = %s GROUP BY status"
 
@@ -52,6 +56,16 @@ class Views:
         document["attempts"] = [_as_document(_ATTEMPT_FIELDS, row) for row in attempts]
         document["timeline"] = _timeline(document, timeline)
         return document
+
+    async def messages(self, tenant: str, key: UUID) -> list[dict[str, Any]] | None:
+        """Read the words of each channel as they were rendered; None when the tenant has none of that id.
+
+        What could not be rendered has none, nor has what was erased.
+        """
+        if await self.status(tenant, key) is None:
+            return None
+        rows = await self._database.fetch(_MESSAGES, (tenant, key))
+        return [_as_document(_MESSAGE_FIELDS, row) for row in rows]
 
     async def status(self, tenant: str, key: UUID) -> str | None:
         """Read the status alone."""
@@ -87,6 +101,7 @@ _NOTIFICATION_FIELDS = (
     "digest_id",
     "digest_count",
 )
+_MESSAGE_FIELDS = ("channel", "epoch", "subject", "text", "html")
 _DELIVERY_FIELDS = ("channel", "status", "reason", "epoch", "attempt", "tries", "due_at", "deadline", "updated_at")
 _ATTEMPT_FIELDS = (
     "channel",
