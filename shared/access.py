@@ -17,18 +17,19 @@ class Access(StrEnum):
     MANAGE = "manage"  # change people, rules, templates, suppressions; replay and discard
     RECEIPTS = "receipts"  # report what became of messages: for a provider's callback
     ADMIN = "admin"  # make and revoke keys, change the tenant's own settings
-    PERSON = "person"  # what belongs to one person: by that person's token, or by a key with read or manage
+    PERSON = "person"  # what belongs to one person: by that person's token, or by whoever has read or manage
 
 
 SCOPES = (Access.SEND, Access.READ, Access.MANAGE, Access.RECEIPTS, Access.ADMIN)
-"""What a key may have."""
+"""What a key may have, and an operator's token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls: a key with its scopes, or a person with a token. `name` is safe for a log and for a record.
+    """Who calls: a key with its scopes, or a person with a token, who may have some, too: an operator.
 
-    `rate` is how often it may call, None: as it likes. `valid_seconds` is how long a person's token lives from now on.
+    `name` is safe for a log and for a record. `rate` is how often it may call, None: as it likes. `valid_seconds` is
+    how long a person's token lives from now on.
     """
 
     tenant: str
@@ -44,6 +45,6 @@ class Caller:
 
     def may_be(self, user_id: str, *, is_reading: bool) -> bool:
         """Tell whether what belongs to a person is open to this caller."""
-        if self.user_id is not None:
-            return self.user_id == user_id
+        if self.user_id == user_id:
+            return True
         return Access.MANAGE in self.scopes or (is_reading and Access.READ in self.scopes)

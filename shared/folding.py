@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -13,13 +12,13 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from shared.metrics import Metrics
 from shared.options import options_for
 from shared.outcomes import DEFAULT_CATEGORY
 from shared.rendering import RenderingFailed, render, title_of
-from shared.saga import Owed, Plan, Routed, Saga, Why, owed
+from shared.saga import LeftEmpty, Owed, Plan, Routed, Saga, Why, owed
 from shared.statuses import Channel, NotificationStatus
 from shared.store.changes import Change
+from shared.store.digests import Joining
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
 from shared.store.template_versions import Key
@@ -27,7 +26,30 @@ from shared.templates import TemplateVersion
 from shared.wishes import NO_WISHES, Wishes
 from shared.workflows import DEFAULT, DEFAULT_PLAN, Workflow
 
-log = logging.getLogger(__name__)
+
+def joining(saga: Saga, facts: Facts, now: datetime) -> Joining | None:
+    """Tell which digest a new notification wants to join, if its workflow has one and it is not too late."""
+    has_digest = facts.workflow is not None and facts.workflow.get("digest")
+    digest = read_workflow(facts.workflow).digest if has_digest else None
+    is_late = facts.has_own_expiry and saga.expires_at <= now
+    if digest is None or saga.is_digest or is_late:
+        return None
+    return Joining(
+        notification_id=saga.id,
+        tenant=saga.tenant,
+        user_id=facts.user_id,
+        event_type=facts.event_type,
+        key=digest.key(saga.tenant, facts.user_id, facts.event_type, facts.data),
+        closes_at=digest.closes_at(now, facts.time_zone),
+        traceparent=saga.traceparent,
+    )
+
+
+def begin(saga: Saga, known: Facts, served: frozenset[Channel]) -> Routed | LeftEmpty:
+    """Make the occurrence with which a pending notification sets out."""
+    if saga.is_digest and not known.data.get("count"):
+        return LeftEmpty()
+    return route(known, served, is_digest=saga.is_digest)
 
 
 def route(known: Facts, served: frozenset[Channel], *, is_digest: bool = False) -> Routed:
@@ -87,9 +109,9 @@ async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Fa
     fresh = [(change, channels) for change in changes if (channels := change.queued())]
     unread = [change.before.id for change, _ in fresh if change.before.id not in known]
     known |= await sagas.facts(unread)
-    templates = await sagas.templates({key for change, _ in fresh if (key := _template_key(change.after))})
+    templates = await sagas.templates({key for change, _ in fresh if (key := template_key(change.after))})
     for change, channels in fresh:
-        facts, stored = known[change.before.id], templates.get(_template_key(change.after) or _NO_TEMPLATE)
+        facts, stored = known[change.before.id], templates.get(template_key(change.after) or _NO_TEMPLATE)
         for channel in channels:
             change.contents[channel] = content(change.after, channel, facts, stored)
     await sagas.save(changes, looked=looked)
@@ -99,7 +121,7 @@ async def settle(sagas: SagaSet, changes: Sequence[Change], known: dict[UUID, Fa
 _NO_TEMPLATE: Key = ("", "", 0)
 
 
-def _template_key(saga: Saga) -> Key | None:
+def template_key(saga: Saga) -> Key | None:
     """Say which version a saga has begun with, if a tenant has written it."""
     version = saga.plan.template_version
     return None if version is None else (saga.tenant, saga.plan.template, version)
@@ -148,20 +170,6 @@ def owed_after(change: Change, sagas: SagaSet) -> list[Owed]:
         return items
     touched = {delivery.channel for delivery in change.touched()}
     return [item for item in items if getattr(item, "channel", None) in touched]
-
-
-NEEDS_A_PERSON = frozenset({NotificationStatus.FAILED, NotificationStatus.UNKNOWN})
-
-
-def tell_ends(metrics: Metrics, changes: Iterable[Change]) -> None:
-    """Count the statuses that sagas have newly reached, and log those that somebody should look at."""
-    ended = [change.after for change in changes if change.after.status is not change.before.status]
-    for status, count in Counter([saga.status for saga in ended]).items():
-        metrics.ended.labels(status.value).inc(count)
-    for saga in ended:
-        if saga.status in NEEDS_A_PERSON and saga.digest_id is None:  # the digest needs one, for all of them
-            names = {"notification_id": str(saga.id), "correlation_id": saga.correlation_id, "tenant": saga.tenant}
-            log.warning("a notification needs a person", extra={**names, "status": saga.status, "reason": saga.reason})
 
 
 def _ended_unknown(change: Change) -> bool:

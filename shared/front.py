@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Literal
 
+from prometheus_client import Counter
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.access import Access
 from shared.errors import Transient
+from shared.metrics import Metrics
 from shared.operations import Answer, Operation
 from shared.problems import ProblemAnswers, answer, exception_handlers
 from shared.runtime import Resources
@@ -67,6 +70,38 @@ GET_METRICS = Operation(
 OPERATIONS = (GET_HEALTH, GET_READINESS, GET_METRICS)
 
 
+class RequestCounts:
+    """The figures of one function's requests."""
+
+    def __init__(self, name: str, metrics: Metrics) -> None:
+        self._name = name
+        self._metrics = metrics
+        self._seconds = metrics.request_seconds.labels(name)
+        self._by_code: dict[int, Counter] = {}
+
+    def note(self, code: int, took_seconds: float) -> None:
+        """Count one that was answered."""
+        counter = self._by_code.get(code)
+        if counter is None:
+            counter = self._by_code[code] = self._metrics.requests.labels(self._name, str(code))
+        counter.inc()
+        self._seconds.observe(took_seconds)
+
+    def listening(self, send: Send, began: float) -> Send:
+        """Pass an answer on, and count it at its end."""
+        code = 0
+
+        async def listen(message: Message) -> None:
+            nonlocal code
+            await send(message)
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            elif not message.get("more_body", False):
+                self.note(code, perf_counter() - began)
+
+        return listen
+
+
 class Front:
     """What stands before the routes of a function: exact addresses by a look-up, the rest through Starlette.
 
@@ -74,28 +109,37 @@ class Front:
     every notification passes does not pay it. Both ways answer errors as problem documents.
     """
 
-    def __init__(self, exact: Mapping[tuple[str, str], Endpoint], routes: list[BaseRoute]) -> None:
+    def __init__(
+        self, exact: Mapping[tuple[str, str], Endpoint], routes: list[BaseRoute], counts: RequestCounts
+    ) -> None:
         self._exact = exact
+        self._counts = counts
         self._rest: ASGIApp = Starlette(routes=routes, exception_handlers=exception_handlers())
         self._guarded = ProblemAnswers(self._rest)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        endpoint = self._exact.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if endpoint is None:
+        if scope["type"] != "http":
             await self._guarded(scope, receive, send)
+            return
+        began = perf_counter()
+        endpoint = self._exact.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            await self._guarded(scope, receive, self._counts.listening(send, began))
             return
         try:
             response = await endpoint(Request(scope, receive))
         except Exception as error:  # nothing was sent yet
             response = answer(error)
         await response(scope, receive, send)
+        self._counts.note(response.status_code, perf_counter() - began)
 
 
 def watching(resources: Resources) -> list[BaseRoute]:
     """List the routes by which a function is watched."""
 
     async def metrics(request: Request) -> Response:
+        await resources.observer.look()
         content_type = "text/plain; version=0.0.4; charset=utf-8"
         return Response(resources.metrics.render(), headers={"content-type": content_type})
 

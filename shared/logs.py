@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import threading
 import time
 from contextvars import ContextVar
+from types import TracebackType
 
 STEP: ContextVar[str] = ContextVar("step", default="")
 """The function in whose name this task works."""
 
 CORRELATION: ContextVar[str | None] = ContextVar("correlation", default=None)
 """The client's own name for what it asked, while its request is answered."""
+
+OURS = ("shared.", "functions.", "infrastructure.", "carillon.")
+"""How the names of our own loggers and modules begin."""
+
+_END_OF_THE_CONSTANT = re.compile(r"[:\n%{<]")
 
 _ALLOWED = frozenset(
     {
@@ -25,11 +33,14 @@ _ALLOWED = frozenset(
         "count",
         "dead_letter",
         "delay_seconds",
+        "digest_id",
         "epoch",
+        "erasure_id",
         "error",
         "error_id",
         "event_id",
         "exchange",
+        "failure_id",
         "function",
         "key_id",
         "migration",
@@ -61,7 +72,7 @@ class JsonLines(logging.Formatter):
         line: dict[str, object] = {
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": _message(record),
             "logger": record.name,
         }
         if STEP.get():
@@ -71,15 +82,29 @@ class JsonLines(logging.Formatter):
         line |= {key: value for key, value in record.__dict__.items() if key in _ALLOWED and value is not None}
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__
-            line["place"] = _place(record)
+            line["place"], line["from"] = _places(record.exc_info[2])
         return json.dumps(line, default=str)
 
 
-def _place(record: logging.LogRecord) -> str:
-    trace = record.exc_info[2] if record.exc_info else None
-    while trace is not None and trace.tb_next is not None:
+def _message(record: logging.LogRecord) -> str:
+    """Write what we say ourselves; of what a library says, what is the same every time.
+
+    A library may put anything into its sentences: asyncio the text of an exception, an HTTP server the line that it
+    could not read. What stands before the first colon, line or gap of its pattern is its own.
+    """
+    if record.name.startswith(OURS):
+        return record.getMessage()
+    return _END_OF_THE_CONSTANT.split(str(record.msg), maxsplit=1)[0].strip() or "something was said"
+
+
+def _places(trace: TracebackType | None) -> tuple[str, str]:
+    """Name where an exception was raised, and the last place of ours on the way there."""
+    place = ours = ""
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        ours = place if str(trace.tb_frame.f_globals.get("__name__", "")).startswith(OURS) else ours
         trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return place, ours
 
 
 def configure(level: str = "INFO") -> None:
@@ -91,5 +116,14 @@ def configure(level: str = "INFO") -> None:
     root.setLevel(level)
     for noisy in ("uvicorn.access", "uvicorn.error", "websockets", "asyncio", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda caught: _uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
     # pika reports every failed connection attempt with a stack trace of its own; ours says it in one line.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+def _uncaught(kind: type[BaseException], failure: BaseException | None, trace: TracebackType | None) -> None:
+    """Say that nobody caught an exception, as everything is said here: without its text."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("carillon.process").critical("nobody caught a failure", exc_info=(kind, failure or kind(), trace))

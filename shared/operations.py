@@ -57,7 +57,7 @@ class Operation:
     it is public, 429, 503, 413 and 415 where there is a body, 404 where the address has parts) are understood.
     `person` names the part of the address that says whose thing it is, where the access is `PERSON`. `about` is what a
     caller must know beyond the summary, `example` a body of the first media type that works as it stands;
-    with `may_be_empty` none at all does too.
+    with `may_be_empty` none at all does too. `may_show_token_in_address` is for browsers that can send no header.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Operation:
     about: str = ""
     example: Any = None
     may_be_empty: bool = False
+    may_show_token_in_address: bool = False
 
     @property
     def is_reading(self) -> bool:

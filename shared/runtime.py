@@ -8,10 +8,13 @@ from functools import cached_property
 
 from shared.auth import Gate
 from shared.broker import Broker
+from shared.loop_lag import LoopLag
 from shared.metrics import Metrics
+from shared.observing import Observer
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.migrating import migrate
+from shared.tracing import Tracing, open_tracing
 from shared.workflow_files import WorkflowFile, read_file, stored
 
 log = logging.getLogger(__name__)
@@ -25,25 +28,40 @@ class Resources:
     store: Store
     broker: Broker
     metrics: Metrics = field(default_factory=Metrics)
+    tracing: Tracing | None = None
 
     @classmethod
     async def open(cls, settings: Settings, broker: Broker, *, database_url: str) -> Resources:
         """Migrate, connect to the database (waiting for it), and connect to the broker (not waiting for it).
 
         Raises:
+            SettingMissing: traces are asked for, and cannot be made.
             WorkflowsMalformed: the file of workflows cannot be read; it names the line.
             DatabaseUnavailable: it did not answer within a minute.
         """
+        tracing = open_tracing(settings)
         rules = read_file(settings.workflows_file) if settings.workflows_file else None
         await migrate(database_url)
         store = Store(database_url, pool_max=settings.database_pool_max)
         await store.open()
         if rules:
             await _put_in_place(store, rules)
-        resources = cls(settings=settings, store=store, broker=broker)
+        resources = cls(settings=settings, store=store, broker=broker, tracing=tracing)
         broker.on_loss = resources.on_loss
         await broker.start()
+        resources.metrics.backlog_limit.set(settings.intake_backlog_max)
+        resources._lag.start()
+        resources.observer  # noqa: B018 - how long nobody has swept counts from now
         return resources
+
+    @cached_property
+    def observer(self) -> Observer:
+        """What a scrape looks at."""
+        return Observer(self.store, self.metrics)
+
+    @cached_property
+    def _lag(self) -> LoopLag:
+        return LoopLag(self.metrics.loop_lag)
 
     @cached_property
     def gate(self) -> Gate:
@@ -63,9 +81,12 @@ class Resources:
     async def close(self) -> None:
         """Let go, the broker first: its last acknowledgements belong to rows that are committed."""
         await self.broker.stop()
+        self._lag.stop()
         if "gate" in vars(self):
             await self.gate.close()
         await self.store.close()
+        if self.tracing:
+            await self.tracing.close()
 
 
 async def _put_in_place(store: Store, rules: WorkflowFile) -> None:

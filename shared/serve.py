@@ -26,11 +26,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import strict_json
 from shared.errors import Garbage, Refused
 from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
-from shared.front import Front, watching
+from shared.front import Front, RequestCounts, watching
 from shared.runtime import Resources
 from shared.step import DONE, LATER, Api, Frame, Step
 from shared.step.gathering import Gathering
 from shared.step.target import FRAME
+from shared.step.traced import TracedWork
 
 LARGEST_EVENT_BYTES = 1_048_576
 """What is longer is kept up to here, as garbage: no step of ours writes such a thing."""
@@ -56,6 +57,9 @@ class App(Protocol):
 
     async def start(self) -> None:
         """Begin what runs beside the requests."""
+
+    async def dismiss(self) -> None:
+        """Let those go whose requests would not end by themselves."""
 
     async def drain(self) -> None:
         """Finish what is held, take no more."""
@@ -97,7 +101,9 @@ class ApiApp:
     def __init__(self, definition: Api, resources: Resources) -> None:
         self.name = definition.name
         self._work = definition.open(resources)
-        self._app = Front(self._work.exact, [*watching(resources), *self._work.routes])
+        self._app = Front(
+            self._work.exact, [*watching(resources), *self._work.routes], RequestCounts(self.name, resources.metrics)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -106,6 +112,10 @@ class ApiApp:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
         await self._work.start()
+
+    async def dismiss(self) -> None:
+        """Let those go who would stay."""
+        await self._work.dismiss()
 
     async def drain(self) -> None:
         """Finish what is held."""
@@ -120,10 +130,13 @@ class StepApp:
     def __init__(self, definition: Step, module: ModuleType, resources: Resources) -> None:
         self.name = definition.name
         work = definition.open(resources)
+        if resources.tracing:
+            work = TracedWork(definition.name, work, resources.tracing)
         self._frame = Frame(definition.name, definition.takes, work, resources)
         self._gathering = Gathering(self._frame)
         self._framework = framework_app(module.__name__)
-        self._app = Front({("POST", "/"): self._take}, [*watching(resources), Mount("/", app=self._elsewhere)])
+        routes = [*watching(resources), Mount("/", app=self._elsewhere)]
+        self._app = Front({("POST", "/"): self._take}, routes, RequestCounts(self.name, resources.metrics))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -131,6 +144,9 @@ class StepApp:
 
     async def start(self) -> None:
         """Nothing runs beside the events."""
+
+    async def dismiss(self) -> None:
+        """Every event ends by itself."""
 
     async def drain(self) -> None:
         """Finish what is held, and answer 503 from now on."""

@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import SettingMissing
 from shared.events import TENANT
@@ -21,7 +24,33 @@ EVERY_OTHER_TENANT = "*"
 MIN_SECRET_BYTES = 32
 """Of HS256 (RFC 7518, 3.2): a shorter secret is found by trying."""
 
-_OWN_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
+_OWN_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"})
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Files in SECRETS_DIR, one for a setting: DATABASE_URL or database-url, as containers are given secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Read one; None if it has no file."""
+        folder = Path(self.current_state["secrets_dir"])
+        for name in (field_name.upper(), field_name.replace("_", "-"), field_name):
+            if (folder / name).is_file():
+                return (folder / name).read_text(encoding="utf-8").strip() or None, field_name, False
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Read all that are there.
+
+        Raises:
+            SettingMissing: there is no such folder.
+        """
+        folder = self.current_state.get("secrets_dir")
+        if not folder:
+            return {}
+        if not Path(folder).is_dir():
+            raise SettingMissing(f"SECRETS_DIR is {folder}, which is no folder here")
+        read = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in read.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -93,8 +122,31 @@ class Settings(BaseSettings):
     api_open: bool = Field(default=False, description="Serve without keys on an address other than loopback.")
     intake_backlog_max: int = Field(100_000, ge=1, description="Backlog beyond which the intake says 503.")
 
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, description="Where traces go, OTLP over HTTP: http://collector:4318. Needs carillon[tracing]."
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        None, description="What the collector wants to be shown: name=value, separated by commas."
+    )
+    otel_service_name: str = Field("carillon", description="Under which name the spans of this process are found.")
+    otel_traces_sampler_arg: float = Field(
+        1.0, ge=0, le=1, description="The share of traces that is kept of those that begin here."
+    )
+    otel_sdk_disabled: bool = Field(default=False, description="No traces, whatever else is set.")
+
+    function: str | None = Field(None, description="Which function `carillon serve` runs when it is not told by name.")
+    secrets_dir: str | None = Field(
+        None, description="A folder with a file for each setting that is not in the environment, named like it."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     data_dir: str = Field(".carillon", description="Where the embedded Postgres keeps its files.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment say what it says, and files what it leaves out."""
+        return named["init_settings"], named["env_settings"], SecretFiles(settings_cls)
 
     @field_validator("log_level")
     @classmethod
@@ -152,6 +204,14 @@ class Settings(BaseSettings):
         found = urlsplit(value.get_secret_value() if value else "unix:///x")
         if found.scheme not in {"redis", "rediss", "unix"} or not (found.hostname or found.path):
             raise ValueError("must be redis://:password@host:6379/0, rediss:// or unix://")
+        return value
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        found = urlsplit(value or "http://localhost")
+        if found.scheme not in {"http", "https"} or not found.hostname:
+            raise ValueError("must be http://host:4318 or https://")
         return value
 
     @field_validator("jwt_secret")

@@ -1,4 +1,4 @@
-"""What a caller shows of itself: in a header, or where a browser opens a WebSocket, in the only places it can."""
+"""What a caller shows of itself: in a header, or where a browser can send none, in the only places it can."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Shown:
     may_be_key: bool = True
 
 
-def shown(connection: HTTPConnection) -> Shown:
-    """Read what a caller shows; empty when it shows nothing."""
+def shown(connection: HTTPConnection, *, may_be_in_address: bool = False) -> Shown:
+    """Read what a caller shows; empty when it shows nothing. At a WebSocket it may always be in the address."""
     text = in_headers(connection.headers)
-    if text or connection.scope["type"] != "websocket":
+    if text or not (may_be_in_address or connection.scope["type"] == "websocket"):
         return Shown(text)
     offered = [one for one in connection.scope.get("subprotocols", ()) if one.startswith(_BEARER_PROTOCOL)]
     if offered:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import HTTPConnection
 
 from shared.access import Access, Caller
 from shared.auth.credentials import Shown, shown
 from shared.auth.key_book import KeyBook
 from shared.auth.key_format import digest
-from shared.auth.keys import OPEN, Keys, unauthorized
+from shared.auth.keys import Keys, unauthorized
 from shared.auth.tokens import Tokens, looks_like_token
 from shared.errors import RateExceeded, Refused
 from shared.limiting import Limits, RedisBuckets
@@ -39,19 +41,25 @@ class Gate:
         """Let a call in, and say whose it is.
 
         Raises:
-            Refused: 401, nobody knows who calls; 429, they call too often; 403, they may not.
+            Refused: 401, nobody knows who calls; 429, they call too often; 403, they may not, or the API is open and
+                a page of somebody else calls.
             Transient: nobody can tell now who calls.
         """
         if operation.access is Access.PUBLIC:
             return ANYBODY
         try:
-            caller = OPEN if self._keys.is_open else await self._identify(shown(connection))
+            caller = await self._caller(connection, operation)
             await self._count(connection, caller, 1)
             _require(caller, connection, operation)
         except Refused as refused:
             self._metrics.calls_refused.labels(str(refused.status)).inc()
             raise
         return caller
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls need no key."""
+        return self._keys.is_open
 
     async def charge(self, connection: HTTPConnection, caller: Caller, calls: int) -> None:
         """Count what a call that was let in holds as so many more calls; never more than its limit ever has room for.
@@ -74,6 +82,11 @@ class Gate:
         await self.tokens.close()
         await self._limits.close()
 
+    async def _caller(self, connection: HTTPConnection, operation: Operation) -> Caller:
+        if self._keys.is_open:
+            return self._keys.anybody(connection)
+        return await self._identify(shown(connection, may_be_in_address=operation.may_show_token_in_address))
+
     async def _identify(self, credential: Shown) -> Caller:
         text = credential.text
         if credential.may_be_key and text:
@@ -81,7 +94,8 @@ class Gate:
             if caller:
                 return caller
         if looks_like_token(text):
-            return await self.tokens.caller(text)
+            caller = await self.tokens.caller(text)
+            return caller if credential.may_be_key else replace(caller, scopes=frozenset())
         raise unauthorized(was_shown=bool(text))
 
     async def _count(self, connection: HTTPConnection, caller: Caller, calls: int) -> None:

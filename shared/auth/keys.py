@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from shared.access import SCOPES, Caller
 from shared.auth.credentials import in_headers
 from shared.auth.key_format import digest
+from shared.auth.neighbours import Neighbours
 from shared.errors import Refused
 from shared.operations import Operation
 from shared.rates import parse_rate
@@ -32,6 +33,7 @@ class Keys:
 
     def __init__(self, settings: Settings) -> None:
         self.is_open = settings.api_is_open()
+        self._neighbours = Neighbours(settings)
         rate = parse_rate(settings.rate_limit_per_key)
         self._callers = {
             digest(key): Caller(tenant=tenant, name=f"key:{digest(key).hex()[:8]}", scopes=frozenset(SCOPES), rate=rate)
@@ -46,9 +48,18 @@ class Keys:
         """Let a call in where only keys of the environment count, as before the sandbox: it holds every tenant's mail.
 
         Raises:
-            Refused: 401, without or with a key that nobody has.
+            Refused: 401, without or with a key that nobody has; 403, a page of somebody else calls an open API.
         """
-        return self.caller(connection.headers)
+        return self.anybody(connection) if self.is_open else self.caller(connection.headers)
+
+    def anybody(self, connection: HTTPConnection) -> Caller:
+        """Let whoever calls in, where the API is open; but no page of somebody else.
+
+        Raises:
+            Refused: 403.
+        """
+        self._neighbours.check(connection)
+        return OPEN
 
     def caller(self, headers: Mapping[str, str]) -> Caller:
         """Find out who calls by a key of the environment.

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import jwt
 
-from shared.access import Caller
+from shared.access import SCOPES, Access, Caller
 from shared.auth.jwks import Jwks
 from shared.auth.keys import unauthorized
 from shared.events import TENANT
@@ -30,6 +31,11 @@ LEEWAY_SECONDS = 10
 LONGEST_TOKEN = 8_192
 LONGEST_SECONDS = 366 * 86_400
 """A later end is as good as none: no socket, and no process, lives so long."""
+
+SCOPE = "scope"
+"""The claim (RFC 8693, 4.2) that makes a person an operator: `carillon:read carillon:manage`."""
+_SCOPES = {f"carillon:{access}": access for access in SCOPES}
+"""Under a name of our own: who signs for others, too, has scopes that mean something else."""
 
 _USER_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _REQUIRED = ["exp", "iss", "aud", "sub"]
@@ -79,8 +85,8 @@ class Tokens:
             raise unauthorized() from None
         return self._person(claims)
 
-    async def sign(self, tenant: str, user_id: str, *, seconds: int) -> str:
-        """Write a token for a person."""
+    async def sign(self, tenant: str, user_id: str, *, seconds: int, scopes: Iterable[Access] = ()) -> str:
+        """Write a token for a person, with the scopes of an operator if there are any."""
         issuer, audience = self._own_parties
         now = int(time.time())
         claims = {
@@ -91,6 +97,8 @@ class Tokens:
             "iat": now,
             "exp": now + seconds,
         }
+        if said := " ".join(sorted(f"carillon:{access}" for access in scopes)):
+            claims[SCOPE] = said
         return jwt.encode(claims, await self._own_key(), algorithm=OWN_ALGORITHM)
 
     async def close(self) -> None:
@@ -119,13 +127,24 @@ class Tokens:
         ends_at = min(int(claims["exp"]), int(time.time()) + LONGEST_SECONDS)  # it may have any number of digits
         seconds = max(0.0, ends_at + LEEWAY_SECONDS - time.time())
         return Caller(
-            tenant=tenant, name=_safe_name(tenant, user_id), user_id=user_id, rate=self._rate, valid_seconds=seconds
+            tenant=tenant,
+            name=_safe_name(tenant, user_id),
+            scopes=_scopes_of(claims.get(SCOPE)),
+            user_id=user_id,
+            rate=self._rate,
+            valid_seconds=seconds,
         )
 
 
 def looks_like_token(text: str) -> bool:
     """Tell a token from a key: three parts."""
     return text.count(".") == 2
+
+
+def _scopes_of(claim: object) -> frozenset[Access]:
+    """Read the scopes of an operator; whatever else is said there is not for us."""
+    words = claim.split(" ") if isinstance(claim, str) else ()
+    return frozenset(_SCOPES[word] for word in words if word in _SCOPES)
 
 
 def _safe_name(tenant: str, user_id: str) -> str:

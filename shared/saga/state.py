@@ -229,6 +229,7 @@ class What(StrEnum):
     NOT_UNDONE = "not_undone"
     FAILED = "failed"
     REPLAYED = "replayed"
+    DISCARDED = "discarded"  # its dead letter is settled, and nothing starts over
     CANCELLING = "cancelling"  # called back, and not at its end yet
     CANCELLED = "cancelled"
 
