@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
-from uuid import UUID
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.statuses import Channel, NotificationStatus
-
-LetterStatus = Literal["open", "replayed", "resolved", "discarded"]
+from shared.statuses import Channel
 
 
 class SuppressionDocument(BaseModel):
@@ -35,32 +32,3 @@ class Suppressions(BaseModel):
 
     suppressions: list[SuppressionAnswer]
     next_cursor: Annotated[str | None, Field(description="Where the next page begins; null when there is none.")]
-
-
-class DeadLetterDocument(BaseModel):
-    """What needs a person."""
-
-    id: UUID
-    kind: Annotated[str, Field(description="A notification that failed or is unknown, garbage, or a failure of ours.")]
-    status: LetterStatus
-    notification_id: UUID | None
-    epoch: int | None
-    step: Annotated[str, Field(description="Where it happened.")]
-    reason: str
-    body_base64: Annotated[str | None, Field(description="The bytes as they came, if they are no event.")]
-    created_at: datetime
-    settled_at: datetime | None
-
-
-class DeadLetters(BaseModel):
-    """Dead letters, newest first."""
-
-    dead_letters: list[DeadLetterDocument]
-
-
-class Replay(BaseModel):
-    """A saga that starts over."""
-
-    id: Annotated[UUID, Field(description="The notification's id.")]
-    status: NotificationStatus
-    epoch: int

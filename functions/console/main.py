@@ -1,8 +1,9 @@
-"""Show dead letters, and start them over; show suppressions, and lift them; show what the API is.
+"""Show dead letters, try them out, start them over or discard them; show suppressions, and lift them; show the API.
 
-takes   GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters/{id}/replay,
+takes   GET /overview,
+        GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters[/{id}]/dry-run, /replay and /discard,
         GET /suppressions, PUT and DELETE /suppressions/{channel}/{address},
-        GET /openapi.json, GET /docs
+        GET /openapi.json, GET /docs, GET / and GET /console/{name}
 gives   notification.accepted
 status  failed | unknown -> pending
 """

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from functions.console.documents import (
-    DeadLetterDocument,
-    DeadLetters,
-    Replay,
-    SuppressionAnswer,
-    SuppressionDocument,
-    Suppressions,
-)
+from functions.console.documents import SuppressionAnswer, SuppressionDocument, Suppressions
+from functions.console.letter_operations import LETTER_OPERATIONS
+from functions.console.overview_operations import GET_OVERVIEW
+from functions.console.page_operations import PAGE_OPERATIONS
 from shared.access import Access
 from shared.operations import CURSOR, JSON, Answer, Operation, Parameter
 from shared.statuses import Channel
@@ -17,9 +13,6 @@ from shared.statuses import Channel
 ONE_SUPPRESSION = "/suppressions/{channel}/{address:path}"
 """The part of an address before its @ may hold a slash, which comes here decoded."""
 
-LETTER_ID = Parameter(
-    name="id", about="The dead letter's id.", schema={"type": "string", "format": "uuid"}, place="path"
-)
 ADDRESSABLE = [channel.value for channel in (Channel.EMAIL, Channel.SMS, Channel.WHATSAPP, Channel.TELEGRAM)]
 CHANNEL = Parameter(name="channel", about="A channel with addresses.", schema={"enum": ADDRESSABLE}, place="path")
 ADDRESS = Parameter(
@@ -29,45 +22,6 @@ ADDRESS = Parameter(
     place="path",
 )
 
-LIST_DEAD_LETTERS = Operation(
-    name="list_dead_letters",
-    method="GET",
-    path="/dead-letters",
-    access=Access.READ,
-    summary="List dead letters, newest first.",
-    tag="dead letters",
-    parameters=(
-        Parameter(
-            name="status",
-            about="Those with this status; open ones if it is left out.",
-            schema={"enum": ["open", "replayed", "resolved", "discarded"]},
-        ),
-    ),
-    gives={200: Answer(about="Dead letters.", model=DeadLetters)},
-    refuses=frozenset({422}),
-)
-GET_DEAD_LETTER = Operation(
-    name="get_dead_letter",
-    method="GET",
-    path="/dead-letters/{id}",
-    access=Access.READ,
-    summary="Show one dead letter.",
-    tag="dead letters",
-    parameters=(LETTER_ID,),
-    gives={200: Answer(about="The dead letter.", model=DeadLetterDocument)},
-    refuses=frozenset({404}),
-)
-REPLAY = Operation(
-    name="replay_dead_letter",
-    method="POST",
-    path="/dead-letters/{id}/replay",
-    access=Access.MANAGE,
-    summary="Start its saga over, as the next epoch. Twice clicked is once done.",
-    tag="dead letters",
-    parameters=(LETTER_ID,),
-    gives={202: Answer(about="The saga starts over.", model=Replay)},
-    refuses=frozenset({404, 409}),
-)
 LIST_SUPPRESSIONS = Operation(
     name="list_suppressions",
     method="GET",
@@ -140,7 +94,9 @@ GET_DOCS_FILE = Operation(
     refuses=frozenset({404}),
 )
 OPERATIONS = (
-    *(LIST_DEAD_LETTERS, GET_DEAD_LETTER, REPLAY),
+    GET_OVERVIEW,
+    *LETTER_OPERATIONS,
     *(LIST_SUPPRESSIONS, PUT_SUPPRESSION, LIFT_SUPPRESSION),
     *(GET_OPENAPI, GET_DOCS, GET_DOCS_FILE),
+    *PAGE_OPERATIONS,
 )

@@ -7,7 +7,6 @@ load nothing from elsewhere and run no script but its own two files.
 from __future__ import annotations
 
 import importlib.util
-from functools import cache
 from pathlib import Path
 
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from functions.console.operations import GET_DOCS, GET_DOCS_FILE, GET_OPENAPI
 from shared.access import Caller
 from shared.errors import Refused
 from shared.operations import Operation
+from shared.page_files import page_file
 from shared.step import Handler
 
 PAGES = Path(__file__).parent / "pages"
@@ -30,7 +30,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-KINDS = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".json": "application/json"}
 OURS = frozenset({"docs.css", "docs.js"})
 SWAGGER_UI = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 
@@ -40,19 +39,19 @@ class Reference:
 
     async def openapi(self, request: Request, caller: Caller) -> Response:
         """Show the specification."""
-        return _file(PAGES / "openapi.json")
+        return page_file(PAGES / "openapi.json", HEADERS)
 
     async def docs(self, request: Request, caller: Caller) -> Response:
         """Show the page."""
-        return _file(PAGES / "docs.html")
+        return page_file(PAGES / "docs.html", HEADERS)
 
     async def docs_file(self, request: Request, caller: Caller) -> Response:
         """Hand out what the page is made of."""
         name = request.path_params["name"]
         if name in OURS:
-            return _file(PAGES / name)
+            return page_file(PAGES / name, HEADERS)
         if name in SWAGGER_UI:
-            return _file(swagger_ui() / name)
+            return page_file(swagger_ui() / name, HEADERS)
         raise Refused(404, "Not found", "There is nothing at this address.")
 
 
@@ -72,12 +71,3 @@ def swagger_ui() -> Path:
     assert found is not None
     assert found.submodule_search_locations is not None
     return Path(found.submodule_search_locations[0]) / "static"
-
-
-def _file(path: Path) -> Response:
-    return Response(_read(path), media_type=KINDS[path.suffix], headers=HEADERS)
-
-
-@cache
-def _read(path: Path) -> bytes:
-    return path.read_bytes()
