@@ -18,6 +18,7 @@ from shared.operations import Operation
 from shared.runtime import Resources
 from shared.step import Handler
 from shared.store.erasures import Erasure
+from shared.telling import tell
 
 FIRST_SETS = 5
 """So much is done before the answer: all of it, for most people. The sweep does the rest."""
@@ -30,6 +31,7 @@ class ErasureRoutes:
 
     def __init__(self, resources: Resources) -> None:
         self._erasures = resources.store.erasures
+        self._metrics = resources.metrics
 
     async def erase(self, request: Request, caller: Caller) -> Response:
         """Forget a person; asked again while it is under way, it goes on."""
@@ -37,7 +39,8 @@ class ErasureRoutes:
         if asked is None:
             raise unknown_user()
         log.info("somebody is forgotten", extra={"tenant": caller.tenant, "erasure_id": str(asked.id)})
-        await self._erasures.work(asked.id, most_sets=FIRST_SETS)
+        for changes, now in await self._erasures.work(asked.id, most_sets=FIRST_SETS):
+            tell(self._metrics, changes, now)
         return answer(_shown(await self._erasures.get(caller.tenant, asked.id) or asked), 202)
 
     async def get(self, request: Request, caller: Caller) -> Response:

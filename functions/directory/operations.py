@@ -21,6 +21,7 @@ from functions.directory.documents import (
     WorkflowAnswer,
     WorkflowsAnswer,
 )
+from functions.directory.inbox_operations import INBOX_OPERATIONS
 from shared.access import Access
 from shared.contact_policy import ContactPolicy
 from shared.operations import CURSOR, JSON, Answer, Operation, Parameter
@@ -296,5 +297,6 @@ OPERATIONS = (
     *(ERASE_USER, GET_ERASURE),
     *(GET_PREFERENCES, PUT_PREFERENCES, GET_DEFAULTS, PUT_DEFAULTS),
     *(LIST_DEVICES, PUT_DEVICE, REMOVE_DEVICE),
+    *INBOX_OPERATIONS,
     *(IMPORT_WORKFLOWS, LIST_WORKFLOWS, PUT_WORKFLOW, GET_WORKFLOW, DELETE_WORKFLOW),
 )

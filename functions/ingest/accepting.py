@@ -59,12 +59,11 @@ class Acceptance:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._keeping: Coalescer[NewNotification, tuple[Kept, str]] = Coalescer(
-            resources.store.intake.keep, max_size=500, flushers=2
-        )
+        self._keeping: Coalescer[NewNotification, tuple[Kept, str]] = Coalescer(self._keep, max_size=500, flushers=2)
         self._announcing: Coalescer[Message, None] = Coalescer(self._publish, max_size=500, flushers=2)
         self._backlog: tuple[float, int] | None = None
         self._limit = resources.settings.intake_backlog_max
+        self._size = resources.metrics.set_size.labels(SOURCE)
 
     async def accept_one(self, item: Item) -> Accepted | FannedOut:
         """Keep one, as `accept` does.
@@ -173,6 +172,10 @@ class Acceptance:
                 for row in rows[:room]
             ]
         )
+
+    async def _keep(self, rows: Sequence[NewNotification]) -> Sequence[tuple[Kept, str]]:
+        self._size.observe(len(rows))
+        return await self._resources.store.intake.keep(rows)
 
     async def _publish(self, messages: Sequence[Message]) -> Sequence[None]:
         refused = sum(1 for failure in await self._resources.broker.publish(messages) if failure is not None)

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from functions.ingest.status_documents import CancellationDocument
 from shared.errors import Refused
-from shared.folding import owed_after, tell_ends
+from shared.folding import owed_after
 from shared.outbox import messages
 from shared.runtime import Resources
 from shared.saga import Cancelled, Saga, decide
 from shared.statuses import DeliveryStatus, NotificationStatus
+from shared.telling import tell
 
 SOURCE = "ingest"
 
@@ -31,7 +32,7 @@ async def cancel(resources: Resources, tenant: str, key: UUID, by: str) -> Saga 
         await sagas.save([change])
     if change.after.cancelled_by is None:
         raise _too_late(change.after)
-    tell_ends(resources.metrics, [change])
+    tell(resources.metrics, [change], sagas.now)
     outgoing = messages(SOURCE, change.after, owed_after(change, sagas), sagas.now)
     if outgoing:
         refused = [answer for answer in await resources.broker.publish(outgoing) if answer is not None]

@@ -9,10 +9,11 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from functions.ingest.accepting import Acceptance, Accepted, FannedOut
+from functions.ingest.accepting import Accepted, FannedOut
 from functions.ingest.direct import read_addressed, read_send
 from functions.ingest.posting_operations import GET_FAN_OUT, POST_EVENTS, POST_NOTIFICATION, POST_SEND
 from functions.ingest.requests import is_of_many, read
+from functions.ingest.tracing import open_acceptance
 from shared.access import Caller
 from shared.cloudevents import MAX_BATCH_BYTES
 from shared.errors import Refused
@@ -32,7 +33,7 @@ class Posting:
     def __init__(self, resources: Resources) -> None:
         self._gate = resources.gate
         self._fan_outs = resources.store.fan_outs
-        self._acceptance = Acceptance(resources)
+        self._acceptance = open_acceptance(resources)
         self._templates = TemplateCheck(resources.store.templates)
 
     def handlers(self) -> dict[Operation, Handler]:

@@ -1,4 +1,4 @@
-"""What became of notifications, over HTTP: to list them, to look at one and why, and to call one back."""
+"""What became of notifications, over HTTP: to list them, to look at one, its words and why, and to call one back."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from starlette.responses import PlainTextResponse, Response
 
 from functions.ingest.cancelling import cancel, document_of
 from functions.ingest.explaining import explain, in_words
-from functions.ingest.listing import read_query, write_page
+from functions.ingest.listing import ListQuery, write_page
 from functions.ingest.status_documents import NotificationDocument
 from functions.ingest.status_operations import (
     CANCEL_NOTIFICATION,
     EXPLAIN_NOTIFICATION,
+    GET_MESSAGES,
     GET_NOTIFICATION,
     LIST_NOTIFICATIONS,
 )
 from shared.access import Caller
 from shared.errors import Refused
 from shared.operations import Operation
+from shared.queries import read_query
 from shared.runtime import Resources
 from shared.statuses import NotificationStatus
 from shared.step import Handler
@@ -37,7 +39,7 @@ class StatusRoutes:
 
     async def list(self, request: Request, caller: Caller) -> Response:
         """List a page, the newest first."""
-        query = read_query(request.query_params)
+        query = read_query(request.query_params, ListQuery)
         listing = self._resources.store.listing
         page = await listing.page(caller.tenant, query.filter(), after=query.cursor, limit=query.limit)
         return _json(200, write_page(page).model_dump_json())
@@ -55,6 +57,16 @@ class StatusRoutes:
         if form == "text":
             return PlainTextResponse(in_words(explanation))
         return _json(200, explanation.model_dump_json())
+
+    async def messages(self, request: Request, caller: Caller) -> Response:
+        """Show its words. They are the person's: nothing between us keeps them."""
+        key = _id(request)
+        found = await self._resources.store.views.messages(caller.tenant, key)
+        if found is None:
+            raise _unknown()
+        answer = _json(200, json.dumps({"id": str(key), "messages": found}))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     async def cancel(self, request: Request, caller: Caller) -> Response:
         """Call it back; 202 while that takes its time."""
@@ -78,6 +90,7 @@ def status_handlers(resources: Resources) -> dict[Operation, Handler]:
         LIST_NOTIFICATIONS: status.list,
         GET_NOTIFICATION: status.get,
         EXPLAIN_NOTIFICATION: status.explain,
+        GET_MESSAGES: status.messages,
         CANCEL_NOTIFICATION: status.cancel,
     }
 

@@ -134,6 +134,23 @@ class NotificationDocument(_Document):
     timeline: list[TimelineLine]
 
 
+class MessageDocument(_Document):
+    """The words of one channel, as they were rendered. `html` is for e-mail, where there is some."""
+
+    channel: Channel
+    epoch: int
+    subject: str
+    text: str
+    html: str | None
+
+
+class MessagesDocument(_Document):
+    """What it says, in the order of its channels. None is left once its person is forgotten."""
+
+    id: str
+    messages: list[MessageDocument]
+
+
 class CancellationDocument(_Document):
     """Where it stands now. `under_way` are channels with a call that nobody can stop: its end is waited for."""
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from functions.ingest.status_documents import CancellationDocument, Explanation, NotificationDocument, NotificationPage
+from functions.ingest.status_documents import (
+    CancellationDocument,
+    Explanation,
+    MessagesDocument,
+    NotificationDocument,
+    NotificationPage,
+)
 from shared.access import Access
 from shared.operations import CURSOR, Answer, Operation, Parameter
 from shared.statuses import Channel, NotificationStatus
@@ -70,6 +76,16 @@ EXPLAIN_NOTIFICATION = Operation(
     gives={200: Answer(about="Every rule with its inputs.", model=Explanation, other_media_types=("text/plain",))},
     refuses=frozenset({404, 422}),
 )
+GET_MESSAGES = Operation(
+    name="get_notification_messages",
+    method="GET",
+    path=f"{NOTIFICATIONS}/{{id}}/messages",
+    access=Access.READ,
+    summary="Show what a notification says on each of its channels, as it was rendered.",
+    tag="notifications",
+    gives={200: Answer(about="Its words.", model=MessagesDocument)},
+    refuses=frozenset({404}),
+)
 CANCEL_NOTIFICATION = Operation(
     name="cancel_notification",
     method="POST",
@@ -83,4 +99,4 @@ CANCEL_NOTIFICATION = Operation(
     },
     refuses=frozenset({404, 409}),
 )
-STATUS_OPERATIONS = (LIST_NOTIFICATIONS, GET_NOTIFICATION, EXPLAIN_NOTIFICATION, CANCEL_NOTIFICATION)
+STATUS_OPERATIONS = (LIST_NOTIFICATIONS, GET_NOTIFICATION, EXPLAIN_NOTIFICATION, GET_MESSAGES, CANCEL_NOTIFICATION)

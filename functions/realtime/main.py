@@ -1,14 +1,14 @@
-"""Bring a person's inbox to their open WebSockets, and take their acknowledgements.
+"""Bring a person's inbox to their open screens, and take their acknowledgements and marks.
 
-takes   WS /ws/{user_id}?since=<cursor>
+takes   WS /ws/{user_id}?since=<cursor>, GET /sse/{user_id}?since=<cursor>
 gives   receipt.recorded
-status  sent -> delivered
+status  sent -> delivered -> read
 """
 
 from __future__ import annotations
 
+from functions.realtime.api import RealtimeApi
 from functions.realtime.operations import OPERATIONS
-from functions.realtime.sockets import RealtimeApi
 from shared.step import Api
 
 FUNCTION = Api(name="realtime", open=RealtimeApi, operations=OPERATIONS)
