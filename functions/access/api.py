@@ -14,19 +14,22 @@ from functions.access.documents import (
     KeyDocument,
     KeyPage,
     MadeKeyDocument,
+    MeDocument,
     NewKeyDocument,
     RotationDocument,
     TokenDocument,
     TokenRequest,
 )
-from functions.access.operations import GET_KEY, LIST_KEYS, MAKE_KEY, MAKE_TOKEN, REVOKE_KEY, ROTATE_KEY
-from shared.access import Caller
+from functions.access.operations import GET_KEY, GET_ME, LIST_KEYS, MAKE_KEY, MAKE_TOKEN, REVOKE_KEY, ROTATE_KEY
+from shared.access import SCOPES, Caller
 from shared.auth.key_format import digest, make_key
+from shared.auth.tokens import LEEWAY_SECONDS
 from shared.errors import Refused
 from shared.requests import read_document
 from shared.runtime import Resources
 from shared.step import ApiWork, routes
 from shared.store.keys import NewKey
+from shared.version import VERSION
 
 PAGE = 100
 
@@ -47,6 +50,7 @@ class AccessApi(ApiWork):
             ROTATE_KEY: self.rotate,
             REVOKE_KEY: self.revoke,
             MAKE_TOKEN: self.make_token,
+            GET_ME: self.me,
         }
         super().__init__(routes(self._gate, handlers))
 
@@ -113,10 +117,42 @@ class AccessApi(ApiWork):
     async def make_token(self, request: Request, caller: Caller) -> Response:
         """Make a token for a user."""
         asked = await read_document(request, TokenRequest)
+        lacking = sorted(asked.scopes - caller.scopes)
+        if lacking:
+            raise Refused(403, "Forbidden", f"Nobody gives more than they have: not {lacking[0]}.", field="scopes")
         if await self._directory.user(caller.tenant, asked.user_id) is None:
             raise Refused(404, "Not found", "There is no user with this id.", field="user_id")
-        token = await self._gate.tokens.sign(caller.tenant, asked.user_id, seconds=asked.expires_in)
-        return _answer(200, TokenDocument(token=token, expires_in=asked.expires_in))
+        seconds = _within(caller, asked.expires_in)
+        token = await self._gate.tokens.sign(caller.tenant, asked.user_id, seconds=seconds, scopes=asked.scopes)
+        return _answer(200, TokenDocument(token=token, expires_in=seconds))
+
+    async def me(self, request: Request, caller: Caller) -> Response:
+        """Tell who calls."""
+        scopes = [scope for scope in SCOPES if scope in caller.scopes]
+        return _answer(
+            200,
+            MeDocument(
+                tenant=caller.tenant,
+                name=caller.name,
+                scopes=scopes,
+                is_open=self._gate.is_open,
+                version=VERSION,
+            ),
+        )
+
+
+def _within(caller: Caller, seconds: int) -> int:
+    """Let no token that is made with a token live longer than it: else one that must end never would.
+
+    Raises:
+        Refused: 403, it ends already.
+    """
+    if caller.valid_seconds is None:
+        return seconds
+    left = int(caller.valid_seconds - LEEWAY_SECONDS)
+    if left < 1:
+        raise Refused(403, "Forbidden", "The token of this call is at its end, and makes no other one.")
+    return min(seconds, left)
 
 
 def _answer(status: int, document: BaseModel) -> Response:

@@ -124,12 +124,13 @@ class KeyPage(BaseModel):
 
 
 class TokenRequest(BaseModel):
-    """Whose token is asked for, and for how long."""
+    """Whose token is asked for, for how long, and what an operator may do with it besides being that person."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     user_id: UserId
     expires_in: Annotated[int, Field(strict=True, ge=SHORTEST_TOKEN_SECONDS, le=LONGEST_TOKEN_SECONDS), WHOLE] = 3_600
+    scopes: Annotated[frozenset[Scope], Field(json_schema_extra=_may_repeat)] = frozenset()
 
 
 class TokenDocument(BaseModel):
@@ -138,3 +139,13 @@ class TokenDocument(BaseModel):
     token: str = Field(repr=False)
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme's name
     expires_in: int
+
+
+class MeDocument(BaseModel):
+    """Who calls, and what they may do."""
+
+    tenant: str
+    name: Annotated[str, Field(description="As it stands in records of what was done.")]
+    scopes: list[Scope]
+    is_open: Annotated[bool, Field(description="Whether the API asks nobody for a key.")]
+    version: str

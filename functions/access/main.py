@@ -1,6 +1,7 @@
 """Say who may call: API keys of a tenant, and tokens of its people.
 
-takes   POST and GET /keys, GET and DELETE /keys/{id}, POST /keys/{id}/rotate, POST /auth/token
+takes   POST and GET /keys, GET and DELETE /keys/{id}, POST /keys/{id}/rotate, POST /auth/token,
+        GET /auth/me
 gives   nothing
 status  none
 """

@@ -6,6 +6,7 @@ from functions.access.documents import (
     KeyDocument,
     KeyPage,
     MadeKeyDocument,
+    MeDocument,
     NewKeyDocument,
     RotationDocument,
     TokenDocument,
@@ -77,9 +78,19 @@ MAKE_TOKEN = Operation(
     access=Access.MANAGE,
     summary="Make a short-lived token for one of the tenant's users.",
     tag="keys",
+    about="With `scopes` it is an operator's: never more than the caller has, never for longer than their own token.",
     takes={JSON: TokenRequest},
     gives={200: Answer(about="The token.", model=TokenDocument)},
     refuses=frozenset({400, 404, 422}),
     example={"user_id": "7"},
 )
-OPERATIONS = (MAKE_KEY, LIST_KEYS, GET_KEY, ROTATE_KEY, REVOKE_KEY, MAKE_TOKEN)
+GET_ME = Operation(
+    name="get_me",
+    method="GET",
+    path="/auth/me",
+    access=Access.READ,
+    summary="Tell who calls, and what they may do.",
+    tag="keys",
+    gives={200: Answer(about="The caller.", model=MeDocument)},
+)
+OPERATIONS = (MAKE_KEY, LIST_KEYS, GET_KEY, ROTATE_KEY, REVOKE_KEY, MAKE_TOKEN, GET_ME)

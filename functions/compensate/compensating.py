@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from functions.compensate.providers import Undoers
@@ -26,7 +27,6 @@ from functions.compensate.undoing import (
 from shared.broker.topology import delay_for
 from shared.coalesce import Coalescer
 from shared.events import Event
-from shared.folding import tell_ends
 from shared.logs import STEP
 from shared.outbox import About, failed, messages, write
 from shared.outcomes import Outcome
@@ -39,6 +39,7 @@ from shared.step.sets import LARGEST_SET, SETS_AT_ONCE
 from shared.store.changes import Change
 from shared.store.sagas import SagaSet
 from shared.store.undoing import Undoing
+from shared.telling import tell
 
 SOURCE = "compensate"
 CALLS_AT_ONCE = 20
@@ -110,7 +111,7 @@ class Compensating:
             calling = {key for key, those in asked.items() if len(sure[key]) < len(those)}
             ended = [change for change in open_ones if change.before.id not in calling]
             await _fold(sagas, ended, sure)
-        self._tell(ended)
+        self._tell(ended, sagas.now)
         first = {key: place for place, event in reversed(list(enumerate(events))) if (key := _key(event)) in calling}
         answers: list[Done | Calls | Exception] = []
         for place, event in enumerate(events):
@@ -150,7 +151,7 @@ class Compensating:
             pauses = {c.before.id: self._pause(c.before, said[c.before.id]) for c in open_ones}
             ended = [change for change in open_ones if pauses[change.before.id] is None]
             await _fold(sagas, ended, outcomes)
-        self._tell(ended)
+        self._tell(ended, sagas.now)
         return [
             _later(changes[key].after, pause)
             if (key := _key(one.calls.event)) and (pause := pauses.get(key)) is not None
@@ -165,10 +166,10 @@ class Compensating:
             pauses.append(0)
         return max((pause for pause in pauses if pause is not None), default=None)
 
-    def _tell(self, ended: Sequence[Change]) -> None:
+    def _tell(self, ended: Sequence[Change], now: datetime) -> None:
         failures = [change for change in ended if change.after.status is NotificationStatus.FAILED]
         self._resources.metrics.dead_letters.labels("notification").inc(len(failures))
-        tell_ends(self._resources.metrics, ended)
+        tell(self._resources.metrics, ended, now)
 
 
 async def _fold(sagas: SagaSet, ended: Sequence[Change], outcomes: Mapping[UUID, Outcomes]) -> None:

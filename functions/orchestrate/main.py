@@ -2,7 +2,7 @@
 
 takes   notification.accepted | fan_out.requested | delivery.succeeded | delivery.failed | receipt.recorded
         notification.due
-gives   notification.accepted | fan_out.requested | delivery.requested | compensation.requested
+gives   notification.accepted | fan_out.requested | delivery.requested | compensation.requested | notification.due
 status  pending -> queued -> sent | delivered | compensating | skipped | expired | unknown
         pending -> scheduled (it is collected into a digest)
         sent -> queued | compensating (it came back)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from functions.orchestrate.expanding import expand
 from shared.events import Event, EventType
-from shared.folding import owed_after, read_workflow, route, settle, tell_ends
+from shared.folding import begin, joining, owed_after, settle
 from shared.outbox import messages
 from shared.runtime import Resources
-from shared.saga import AttemptRecorded, Collected, LeftEmpty, Looked, Occurrence, ReceiptRecorded, Saga, decide
+from shared.saga import AttemptRecorded, Collected, Looked, Occurrence, ReceiptRecorded, Saga, decide
 from shared.statuses import NotificationStatus
 from shared.step import Done
 from shared.store.changes import Change
-from shared.store.digests import Joining, Window
+from shared.store.digests import Window
 from shared.store.facts import Facts
 from shared.store.sagas import SagaSet
 from shared.store.unlocked import ChangedMeanwhile
+from shared.telling import tell
 
 SOURCE = "orchestrate"
 RESULTS = frozenset({EventType.DELIVERY_SUCCEEDED, EventType.DELIVERY_FAILED})
@@ -73,7 +73,7 @@ async def _fold_sagas(resources: Resources, events: Sequence[Event]) -> list[Don
     if folded is None:
         async with resources.store.sagas.transaction() as sagas:
             folded = await _fold_set(resources, sagas, events)
-    tell_ends(resources.metrics, folded.changes)
+    tell(resources.metrics, folded.changes, folded.sagas.now)
     return _owed(folded)
 
 
@@ -122,30 +122,12 @@ async def _read(sagas: SagaSet, changes: Mapping[UUID, Change], events: Sequence
     pending = [key for key, change in changes.items() if change.before.status is NotificationStatus.PENDING]
     looked_at = [event.data.notification_id for event in events if event.type in LOOKS]
     facts = await sagas.facts(pending)
-    joining = [one for key, found in facts.items() if (one := _joining(changes[key].before, found, sagas.now))]
+    wanted = [one for key, found in facts.items() if (one := joining(changes[key].before, found, sagas.now))]
     return Known(
         facts=facts,
         attempts=await sagas.attempts(_answered(events)),
         receipts=await sagas.receipts([key for key in looked_at if key]),
-        windows=await sagas.join(joining) if joining else {},
-    )
-
-
-def _joining(saga: Saga, facts: Facts, now: datetime) -> Joining | None:
-    """Tell which digest a new notification wants to join, if its workflow has one and it is not too late."""
-    has_digest = facts.workflow is not None and facts.workflow.get("digest")
-    digest = read_workflow(facts.workflow).digest if has_digest else None
-    is_late = facts.has_own_expiry and saga.expires_at <= now
-    if digest is None or saga.is_digest or is_late:
-        return None
-    return Joining(
-        notification_id=saga.id,
-        tenant=saga.tenant,
-        user_id=facts.user_id,
-        event_type=facts.event_type,
-        key=digest.key(saga.tenant, facts.user_id, facts.event_type, facts.data),
-        closes_at=digest.closes_at(now, facts.time_zone),
-        traceparent=saga.traceparent,
+        windows=await sagas.join(wanted) if wanted else {},
     )
 
 
@@ -176,9 +158,7 @@ def _routing(resources: Resources, saga: Saga, known: Known) -> list[Occurrence]
     if window is not None:
         kept_until, own = window.kept_until, facts.has_own_expiry
         return [Collected(digest_id=window.digest_id, kept_until=kept_until, has_own_expiry=own)]
-    if saga.is_digest and not facts.data.get("count"):
-        return [LeftEmpty()]
-    return [route(facts, resources.settings.served(), is_digest=saga.is_digest)]
+    return [begin(saga, facts, resources.settings.served())]
 
 
 def _owed(folded: Folded) -> list[Done | Exception]:

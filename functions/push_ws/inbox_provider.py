@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 
 from shared.coalesce import Coalescer
 from shared.errors import Transient
+from shared.inbox.hints import write_hint
 from shared.outcomes import Letter, Outcome
 from shared.runtime import Resources
 from shared.statuses import OutcomeKind
@@ -48,7 +48,7 @@ class InboxProvider:
     async def _put(self, letters: Sequence[Letter]) -> Sequence[None]:
         await self._inbox.put([_item(letter) for letter in letters])
         for tenant, user_id in {(letter.tenant, letter.user_id) for letter in letters}:
-            self._broker.hint(json.dumps({"tenant": tenant, "user_id": user_id}).encode())
+            self._broker.hint(write_hint(tenant, user_id))
         return [None] * len(letters)
 
 

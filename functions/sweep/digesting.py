@@ -13,7 +13,6 @@ from uuid import UUID
 from functions.sweep.publishing import SOURCE, publish
 from shared.digests import content_of
 from shared.errors import Transient
-from shared.folding import tell_ends
 from shared.outbox import messages
 from shared.runtime import Resources
 from shared.saga import Closed, Gathered, decide, owed
@@ -21,6 +20,7 @@ from shared.statuses import MEMBER_TRANSITIONS, TERMINAL, NotificationStatus
 from shared.store.changes import Change
 from shared.store.digests import DueDigest, Phase
 from shared.store.sagas import SagaSet
+from shared.telling import tell
 
 LARGEST_SET = 1_000
 MOST_SETS = 20
@@ -96,7 +96,7 @@ async def _for_members(
             if changes:
                 await fold(sagas, changes)
                 await sagas.save(list(changes.values()))
-        tell_ends(resources.metrics, changes.values())
+        tell(resources.metrics, changes.values(), sagas.now)
         if len(ids) < LARGEST_SET:
             return True
         after = ids[-1]
@@ -131,7 +131,7 @@ async def _let_go(resources: Resources, digests: Sequence[UUID]) -> None:
         if found:
             await sagas.fill({key: content_of(count, first) for key, (count, first) in found.items()})
         await sagas.save(list(changes.values()))
-    tell_ends(resources.metrics, changes.values())
+    tell(resources.metrics, changes.values(), sagas.now)
     outgoing = []
     for change in changes.values():
         outgoing += messages(SOURCE, change.after, owed(change.after, sagas.now), sagas.now)

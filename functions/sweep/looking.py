@@ -11,11 +11,12 @@ from functions.sweep.publishing import SOURCE, publish
 from shared.broker import Message
 from shared.errors import Transient
 from shared.events import Event
-from shared.folding import settle, tell_ends
+from shared.folding import settle
 from shared.outbox import About, fan_out, messages, write
 from shared.runtime import Resources
 from shared.saga import Looked, decide, due_now, owed
 from shared.step import Done
+from shared.telling import tell
 
 LARGEST_SET = 1_000
 MOST_FAN_OUTS = 100
@@ -43,7 +44,7 @@ async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done 
     await _erase(resources)
     await look_at_digests(resources)
     ceiling = resources.settings.intake_backlog_max + 1
-    resources.metrics.backlog.set(await resources.store.gauges.count_backlog(ceiling))
+    await resources.store.gauges.count_backlog(ceiling)
     return [Done() for _ in events]
 
 
@@ -51,7 +52,8 @@ async def _erase(resources: Resources) -> None:
     """Go on with forgetting people, a bounded part of it each time; one who cannot be forgotten now holds up nobody."""
     for key in await resources.store.erasures.due():
         try:
-            await resources.store.erasures.work(key)
+            for changes, now in await resources.store.erasures.work(key):
+                tell(resources.metrics, changes, now)
         except Transient:
             raise
         except Exception as failure:
@@ -90,7 +92,7 @@ async def _look(resources: Resources, only: UUID | None = None) -> tuple[list[Me
             for occurrence in (*receipts.get(change.before.id, ()), Looked()):
                 change.take(decide(change.after, occurrence, sagas.now))
         await settle(sagas, changes, {}, looked=True)
-    tell_ends(resources.metrics, changes)
+    tell(resources.metrics, changes, sagas.now)
     outgoing = []
     for change in changes:
         outgoing += messages(SOURCE, change.after, due_now(owed(change.after, sagas.now), sagas.now), sagas.now)

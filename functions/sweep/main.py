@@ -2,7 +2,7 @@
 
 takes   a tick
 gives   notification.accepted | fan_out.requested | delivery.requested | delivery.succeeded | delivery.failed
-        compensation.requested
+        compensation.requested | notification.due
 status  scheduled -> pending | queued (a digest, and its members); pending | queued -> expired;
         sent -> queued (not acknowledged in time, or it came back); members of a digest -> as it ended
 """
