@@ -26,6 +26,7 @@ from shared.version import VERSION
 CALL_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.25
 PATIENT = Patience()
+NOT_OURS = "What answers there redirects, or speaks no JSON. Is the address right?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +172,20 @@ class Carillon:
     async def _once(self, call: _Call) -> _Answer | _Again:
         assert self._session is not None, "use the client with `async with`"
         headers = {**(call.headers or {}), **({"Content-Type": call.media_type} if call.body is not None else {})}
-        asking = self._session.request(call.method, self._url + call.path, data=call.body, headers=headers)
+        # A redirect would carry the key to somebody else.
+        asking = self._session.request(
+            call.method, self._url + call.path, data=call.body, headers=headers, allow_redirects=False
+        )
         try:
             async with asking as answer:
-                document = _read(await answer.read())
+                body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:
             return _Again(why=type(failure).__name__)
-        if answer.status < 400:
+        document = _read(body)
+        if answer.status < 300 and (document is not None or not body):
             return _Answer(document=document)
+        if answer.status < 400:
+            raise RequestRefused(Problem(status=answer.status, title="This is no Carillon", detail=NOT_OURS))
         problem = Problem.of(answer.status, document)
         if answer.status not in AGAIN:
             raise RequestRefused(problem)

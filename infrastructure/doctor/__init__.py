@@ -1,0 +1,1 @@
+"""Look at everything that Carillon stands on, and change none of it."""
