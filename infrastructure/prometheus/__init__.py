@@ -1,0 +1,1 @@
+"""What Prometheus is told: whom to ask, what to work out, and when to call somebody."""
