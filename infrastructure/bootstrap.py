@@ -31,7 +31,10 @@ Command = tuple[str, ...]
 BY_FILE: Command = ("--dist", "loadfile", "--no-loadscope-reorder")  # whole processes come first, they wait longest
 COMPILE: Command = ("uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes")
 COMPILE += ("--quiet", "--no-header", "--output-file")
-PIP_LOCK, RUN_LOCK, DEV_LOCK = (f"infrastructure/requirements/{kind}.lock" for kind in ("pip", "run", "dev"))
+LOCKED = ("pip", "run", "dev", "tracing", "image")
+PIP_LOCK, RUN_LOCK, DEV_LOCK, TRACING_LOCK, IMAGE_LOCK = (f"infrastructure/requirements/{kind}.lock" for kind in LOCKED)
+EMBEDDED: Command = ("--extra", "embedded")
+TRACING: Command = ("--extra", "tracing")
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ TARGETS = {
     "run": Target("run", (("carillon", "up"),)),
     "demo": Target("run", (("carillon", "demo"),)),
     "bench": Target("run", (("carillon", "bench"),)),
+    "bench-sockets": Target("run", (("python", "-m", "infrastructure.bench.sockets"),)),
     "test": Target("dev", (("pytest", "tests", "-n", "auto", "--maxprocesses", "4", *BY_FILE),)),
     "test-unit": Target("dev", (("pytest", "tests/unit"),)),
     "test-contract": Target("dev", (("pytest", "tests/contract"),)),
     "test-integration": Target("dev", (("pytest", "tests/integration"),)),
     "test-system": Target("dev", (("pytest", "tests/system"),)),
+    "test-browser": Target("dev", (("pytest", "tests/browser"),)),
     "simulate": Target("dev", (("python", "-m", "tests.simulation", "--processes", "2"),)),
     "chaos": Target("dev", (("python", "-m", "tests.chaos"),)),
     "fuzz": Target("dev", (("python", "-m", "tests.specification"),)),
@@ -71,13 +76,16 @@ TARGETS = {
         ),
     ),
     "openapi": Target("dev", (("python", "-m", "infrastructure.openapi.generate"),)),
+    "screenshots": Target("dev", (("python", "-m", "tests.browser.screenshots"),)),
     "format": Target("dev", (("ruff", "check", "--fix", "--quiet", "."), ("ruff", "format", "."))),
     "lock": Target(
         None,
         (
             (*COMPILE, PIP_LOCK, "infrastructure/requirements/pip.in"),
-            (*COMPILE, RUN_LOCK, "pyproject.toml"),
-            (*COMPILE, DEV_LOCK, "pyproject.toml", "--extra", "dev", "--constraints", RUN_LOCK),
+            (*COMPILE, RUN_LOCK, "pyproject.toml", *EMBEDDED),
+            (*COMPILE, DEV_LOCK, "pyproject.toml", *EMBEDDED, *TRACING, "--extra", "dev", "--constraints", RUN_LOCK),
+            (*COMPILE, TRACING_LOCK, "pyproject.toml", *EMBEDDED, *TRACING, "--constraints", RUN_LOCK),
+            (*COMPILE, IMAGE_LOCK, "pyproject.toml", *TRACING, "--constraints", TRACING_LOCK),
         ),
     ),
 }
@@ -103,7 +111,8 @@ def main(arguments: Sequence[str]) -> None:
         if code:
             sys.exit(code)
     sys.stdout.flush()
-    os.execv(find_program(last[0]), [*last, *arguments[1:]])  # noqa: S606 - signals are for the target, not for us
+    program = find_program(last[0])  # as its own name, too: by that a Python finds the environment that it belongs to
+    os.execv(program, [program, *last[1:], *arguments[1:]])  # noqa: S606 - signals are for the target, not for us
 
 
 def run_checks(checks: Sequence[Command]) -> int:
@@ -257,7 +266,7 @@ def link_project() -> None:
     Path(said.stdout.strip(), "carillon.pth").write_text(f"{ROOT}\n")
     # -P: a folder of the caller's that is called `shared` is not ours.
     # A shell script and a Python one at once: no blank in the path breaks it, and `ps` shows it by its name.
-    start = "import sys\nfrom infrastructure.local.cli import main\nsys.argv[0] = 'carillon'\nsys.exit(main())\n"
+    start = "import sys\nfrom infrastructure.cli.main import main\nsys.argv[0] = 'carillon'\nsys.exit(main())\n"
     script = BIN / "carillon"
     script.write_text(f"#!/bin/sh\n'''exec' {shlex.quote(str(BIN / 'python'))} -P \"$0\" \"$@\"\n' '''\n{start}")
     script.chmod(0o755)

@@ -3,7 +3,7 @@
 #
 # usage: sh infrastructure/bootstrap.sh run|test|check|... [arguments]
 #
-# It only finds the Python; bootstrap.py beside it does the rest. PYTHON=/path/to/python chooses another one.
+# It finds the Python; bootstrap.py beside it does the rest. PYTHON=/path/to/python chooses another one.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -30,5 +30,10 @@ else
         exit 1
     }
 fi
+
+# A process of ours starts in less than half the time when what Python compiled is kept, and a target starts dozens. It is
+# kept in a folder of the environment's own, so also where a container wants none beside the sources.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="$PWD/.venv/bytecode"
 
 exec "$PYTHON" -B infrastructure/bootstrap.py "$@"

@@ -53,7 +53,7 @@ class Parcels:
             "data": {"message": message, "preferred_channel": self.channel(number)},
         }
         body = json.dumps(event).encode()
-        lines = ["POST /events HTTP/1.1", "Host: bench", "Content-Type: application/json"]
+        lines = ["POST /events HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
         lines += [f"Authorization: Bearer {self.key}"] if self.key else []
         lines += [f"Content-Length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body

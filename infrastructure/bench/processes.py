@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-CLI = "infrastructure.local.cli"
+CLI = "infrastructure.cli"
 KIB_PER_MB = 1024
 
 

@@ -59,6 +59,8 @@ async def websocket(stage: Stage) -> list[str]:
     async with stage.http.ws_connect(f"{stage.url.replace('http', 'ws', 1)}/ws/ada?since=0") as socket:
         key = await stage.post("order_shipped", "ada", "Order #42 is on its way", "websocket")
         frame = await socket.receive_json(timeout=PATIENCE_SECONDS)
+        while frame["type"] != "notification":
+            frame = await socket.receive_json(timeout=PATIENCE_SECONDS)
         demand(frame["id"] == key, "the socket got something else")
         await socket.send_json({"type": "ack", "id": key})
         await stage.until(key, "delivered")

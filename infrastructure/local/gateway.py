@@ -1,4 +1,4 @@
-"""One address for all functions: a dispatcher by the route table of `knative/gateway.yaml`."""
+"""One address for all functions: a dispatcher by the route table of `knative/base/gateway.yaml`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infrastructure.local.records import Route
-from infrastructure.local.targets import AsgiApp
+from infrastructure.local.targets import AsgiApp, Dismissing
 from shared.errors import Refused
 from shared.problems import answer
 
@@ -45,6 +45,12 @@ class Gateway:
             await refuse(scope, receive, send, unavailable(f"{service} does not run here."))
         else:
             await refuse(scope, receive, send, Refused(404, "Not found", "There is nothing at this address."))
+
+    async def dismiss(self) -> None:
+        """Let those go who would stay, before the server waits for all who are here."""
+        for backend in self._backends.values():
+            if isinstance(backend, Dismissing):
+                await backend.dismiss()
 
 
 def _stem(prefix: str) -> str:

@@ -1,4 +1,4 @@
-"""Read the manifests in `knative/`, the same files that the cluster applies."""
+"""Read the manifests in `knative/base/`, the same files that the cluster applies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.errors import Permanent
 
 __all__ = ["DEFAULT_FOLDER", "ManifestInvalid", "Manifests", "PingSource", "QueueSource", "Route", "Service", "read"]
 
-DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "knative"
+DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "knative" / "base"
 VISIBILITY = "networking.knative.dev/visibility"
 
 

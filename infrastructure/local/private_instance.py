@@ -20,7 +20,7 @@ STOP_SECONDS = 20
 READY = "Carillon is ready: "
 FOREIGN = (
     *("DATABASE_URL", "AMQP_URL", "REDIS_URL", "API_KEYS", "HOST", "PORT", "PUBLIC_URL", "CHANNELS", "SANDBOX"),
-    *("SMTP_URL", "TWILIO_", "FCM_", "ONESIGNAL_", "PUSH_", "TELEGRAM_"),
+    *("SMTP_URL", "TWILIO_", "FCM_", "ONESIGNAL_", "PUSH_", "TELEGRAM_", "OTEL_"),
 )
 """Settings of the caller that would make the instance anything but private, by how they begin."""
 
@@ -31,10 +31,11 @@ class InstanceNotReady(Transient):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One that runs: where it answers, and the process to strike."""
+    """One that runs: where it answers, the process to strike, and the folder with its log and its data."""
 
     url: str
     process: asyncio.subprocess.Process
+    folder: Path
 
 
 @asynccontextmanager
@@ -64,7 +65,7 @@ async def _private(ready: str, arguments: list[str], settings: dict[str, str]) -
     folder = make_temporary_directory("carillon-private-")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     environment |= {"DATA_DIR": str(folder / "data"), "LOG_LEVEL": "WARNING", **settings}
-    command = [sys.executable, "-m", "infrastructure.local.cli", *arguments]
+    command = [sys.executable, "-m", "infrastructure.cli", *arguments]
     log = (folder / "log").open("wb")
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -75,7 +76,7 @@ async def _private(ready: str, arguments: list[str], settings: dict[str, str]) -
         preexec_fn=die_with_parent(),
     )
     try:
-        yield Instance(await _address(process, ready, folder / "log"), process)
+        yield Instance(await _address(process, ready, folder / "log"), process, folder)
     finally:
         await _end(process)
         log.close()

@@ -68,7 +68,7 @@ def carillon(name: str, *arguments: str, port: int | None = None, **environment:
     listening = {"HOST": LOOPBACK, "PORT": str(port)} if port else {}
     return Command(
         name=name,
-        arguments=(sys.executable, "-m", "infrastructure.local.cli", *arguments),
+        arguments=(sys.executable, "-m", "infrastructure.cli", *arguments),
         environment=environment | listening,
         port=port,
     )

@@ -34,6 +34,7 @@ OURS = frozenset({b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwar
 NEVER_SENT_AS_CODES = frozenset({1004, 1005, 1006, 1015})
 GOING_AWAY, SERVICE_RESTART = 1001, 1012
 CONNECT_SECONDS = 5.0
+EVENT_STREAM = b"text/event-stream"
 NO_ANSWER = "The function behind this address does not answer."
 MAX_FRAME_BYTES = 1_048_576
 
@@ -41,12 +42,17 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Backend:
-    """One function behind a URL, as an ASGI application."""
+    """One function behind a URL, as an ASGI application. A path of the URL goes before each request's own."""
 
     def __init__(self, url: str, session: ClientSession, *, timeout_seconds: float = 120.0) -> None:
-        self._url = URL(url)
+        self._base = f"{URL(url).origin()}{URL(url).raw_path.rstrip('/')}"
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
+        self._dismissed = asyncio.Event()
+
+    async def dismiss(self) -> None:
+        """End the streams that would not end by themselves."""
+        self._dismissed.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass one request, or one WebSocket, on."""
@@ -70,9 +76,22 @@ class Backend:
         async with response:
             headers = end_to_end(list(response.raw_headers))
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            async for chunk in response.content.iter_any():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if dict(headers).get(b"content-type", b"").startswith(EVENT_STREAM):
+                await self._carry_stream(response, receive, send)
+            else:
+                await _carry(response, send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _carry_stream(self, response: aiohttp.ClientResponse, receive: Any, send: Any) -> None:
+        """Carry what has no end of its own until one side leaves, or this process does."""
+        works = _carry(response, send), _until_gone(receive), self._dismissed.wait()
+        tasks = [asyncio.ensure_future(work) for work in works]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
         headers = [pair for pair in request_headers(scope) if not pair[0].startswith(b"sec-websocket-")]
@@ -98,7 +117,7 @@ class Backend:
     def _target(self, scope: Any) -> URL:
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
         query = scope.get("query_string", b"").decode("latin-1")
-        return URL(f"{self._url.origin()}{path}{'?' if query else ''}{query}", encoded=True)
+        return URL(f"{self._base}{path}{'?' if query else ''}{query}", encoded=True)
 
 
 def request_headers(scope: Any) -> Headers:
@@ -107,12 +126,13 @@ def request_headers(scope: Any) -> Headers:
     seen = dict(sent)
     client = (scope.get("client") or ("unknown", 0))[0].encode()
     hops = [value for name, value in sent if name == b"x-forwarded-for"]
+    names = [value for name, value in sent if name == b"x-forwarded-host"]
     secure = scope["scheme"] in {"https", "wss"}
     return [
         *[(name, value) for name, value in end_to_end(sent) if name not in OURS],
         (b"x-forwarded-for", b", ".join([*hops, client])),
         (b"x-forwarded-proto", seen.get(b"x-forwarded-proto", b"https" if secure else b"http")),
-        (b"x-forwarded-host", seen.get(b"x-forwarded-host", seen.get(b"host", b""))),
+        (b"x-forwarded-host", b", ".join([*names, seen.get(b"host", b"")])),  # all: anybody can send one of them
     ]
 
 
@@ -141,6 +161,16 @@ async def _body(receive: Any) -> AsyncIterator[bytes]:
         if message.get("body"):
             yield message["body"]
         more = message.get("more_body", False)
+
+
+async def _carry(response: aiohttp.ClientResponse, send: Any) -> None:
+    async for chunk in response.content.iter_any():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+async def _until_gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _deny(scope: Any, receive: Any, send: Any, status: int) -> None:

@@ -13,11 +13,14 @@ from typing import Any
 
 import uvicorn
 
-from infrastructure.local.targets import AsgiApp
+from infrastructure.local.targets import AsgiApp, Dismissing
 from shared.errors import Permanent
 
 DRAIN_SECONDS = 15
-BACKLOG = 2048
+BACKLOG = 4096
+"""Connections that wait to be taken, as far as the system allows (`somaxconn`). When thousands come back at once, those
+beyond it are told nothing, and try again after seconds, then after twice as many.
+"""
 FORCED = 130
 
 
@@ -38,6 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LONGEST_SILENCE_SECONDS * 1000)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as failure:
@@ -48,10 +53,24 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+LONGEST_SILENCE_SECONDS = 30
+"""So long the kernel waits for a client that takes nothing of what was sent, then it breaks the connection. Without it
+a reader that stands still, or that vanished without a word, would hold what was written for it until TCP gives up.
+"""
+
 KEEP_ALIVE_SECONDS = 75
 """How long a connection may rest. Whoever stands in front keeps one for up to 60 s: if we close it first, the request
 that is on its way meets nobody.
 """
+
+
+PING_SECONDS = 20.0
+"""So often every WebSocket is asked whether its client lives, by the protocol's own ping, and so long may the answer
+take: a dead one is gone after twice that. A living client hears from us as often.
+"""
+
+LARGEST_FRAME_BYTES = 65_536
+"""Of a client. A function may take less, and says so itself."""
 
 
 class _Quiet(uvicorn.Server):
@@ -73,19 +92,24 @@ class _Quiet(uvicorn.Server):
 class HttpServer:
     """One application on a listening socket, or on several."""
 
-    def __init__(self, app: AsgiApp, *listeners: socket.socket) -> None:
+    def __init__(self, app: AsgiApp, *listeners: socket.socket, ping_seconds: float = PING_SECONDS) -> None:
         config = uvicorn.Config(
             app,
             lifespan="off",
             access_log=False,
+            backlog=BACKLOG,
             log_config=None,
             server_header=False,
             proxy_headers=False,  # nobody here asks who called; the wrapper costs every request
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
+            ws_ping_interval=ping_seconds,
+            ws_ping_timeout=ping_seconds,
+            ws_max_size=LARGEST_FRAME_BYTES,
+            ws_per_message_deflate=False,  # 40 KB for each of ten thousand, to shorten frames of some hundred bytes
         )
         self._server = _Quiet(config)
-        self._listeners = listeners
+        self._app, self._listeners = app, listeners
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -99,7 +123,9 @@ class HttpServer:
         await self._server.is_up.wait()
 
     async def stop(self) -> None:
-        """Take no more requests, and let those under way finish."""
+        """Take no more requests, and let those under way finish; who would stay for ever is asked to go first."""
+        if isinstance(self._app, Dismissing):
+            await self._app.dismiss()
         self._server.should_exit = True
         if self._task:
             await self._task

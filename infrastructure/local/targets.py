@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
 
 import aiohttp
@@ -25,6 +25,15 @@ Post = Callable[[Headers, bytes, Read | None], Awaitable[int]]
 
 Scope = dict[str, Any]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@runtime_checkable
+class Dismissing(Protocol):
+    """An application with clients that would not leave by themselves."""
+
+    async def dismiss(self) -> None:
+        """Ask them to, before the server waits for all who are here."""
+
 
 NO_ANSWER = -1
 """The status of an event for which there was no answer: refused, reset, or the function raised before it gave one."""

@@ -165,8 +165,9 @@ def _announce(world: World, host: str, port: int) -> None:
     url = f"http://{'localhost' if host in SAID_AS_LOCALHOST else host}:{port}"
     lines = {
         "events": f"POST {url}/events",
-        "dead letters": f"{url}/dead-letters",
-        "sandbox inbox": f"{url}{SANDBOX_PREFIX}/messages" if world.sandbox is not None else "off",
+        "console": f"{url}/",
+        "inbox": f"{url}/demo/inbox",
+        "mailbox": f"{url}{SANDBOX_PREFIX}/messages" if world.sandbox is not None else "off",
         "broker": "RabbitMQ" if world.settings.amqp_url else "built in: messages stay in this process",
         "API": "open, no key needed" if world.settings.api_is_open() else "needs a key, or a person's token",
     }

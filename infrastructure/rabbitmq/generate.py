@@ -143,10 +143,10 @@ def _documents(manifests: Iterable[dict[str, Any]]) -> str:
 
 FILES: dict[str, Callable[[], str]] = {
     "infrastructure/rabbitmq/definitions.json": definitions,
-    "knative/topology/exchanges.yaml": exchange_manifests,
-    "knative/topology/queues.yaml": queue_manifests,
-    "knative/topology/bindings.yaml": binding_manifests,
-    "knative/topology/policies.yaml": policy_manifests,
+    "knative/base/topology/exchanges.yaml": exchange_manifests,
+    "knative/base/topology/queues.yaml": queue_manifests,
+    "knative/base/topology/bindings.yaml": binding_manifests,
+    "knative/base/topology/policies.yaml": policy_manifests,
 }
 
 
