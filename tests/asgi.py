@@ -109,9 +109,19 @@ class Socket:
         self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
     @property
-    def frames(self) -> list[Any]:
+    def told(self) -> list[Any]:
         """Read the frames so far."""
         return [json.loads(message["text"]) for message in self.messages if message["type"] == "websocket.send"]
+
+    @property
+    def frames(self) -> list[Any]:
+        """Read the frames so far, but for the counts of what is unread."""
+        return [frame for frame in self.told if frame["type"] != "unread_count"]
+
+    @property
+    def counts(self) -> list[int]:
+        """Read the counts of what is unread so far."""
+        return [frame["count"] for frame in self.told if frame["type"] == "unread_count"]
 
     @property
     def close_code(self) -> int | None:

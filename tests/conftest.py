@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,11 @@ from infrastructure.local.rabbitmq import find_programs, speaks_amqp
 from infrastructure.local.rabbitmq_packages import RabbitMQNotAvailable
 from shared.store import Store
 from shared.store.migrating import migrate
+from tests.browser.chromium import missing_chromium
+from tests.contract.rendering import missing_kustomize, missing_schemas
 from tests.contract.stage import Stage
 from tests.postgres import PostgresForTests
+from tests.prometheus_server import missing_prometheus
 from tests.redis_server import missing_redis
 from tests.simulation.store import Memory, MemoryStore
 from tests.world import World
@@ -76,21 +80,27 @@ def _missing_rabbitmq() -> str | None:
     return None
 
 
+TOOLS = (("kustomize", "kustomize", missing_kustomize), ("crds", "Knative's schemas", missing_schemas))
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Choose one worker more than there are cores: much of a test of whole processes is waiting."""
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a RabbitMQ or a Redis where there is none, and say so; with CI=true let it fail.
+    """Leave out what needs a server or a browser where there is none, and say so; with CI=true let it fail.
 
+    What checks manifests with tools that nobody needs to run Carillon is left out everywhere, and told.
     Whole processes come first: they mostly wait, and the others fit in beside them.
     """
     items.sort(key=lambda item: "system" not in item.path.parts)
-    if os.environ.get("CI") == "true":
-        return
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker("browser")
+    needed = () if os.environ.get("CI") == "true" else NEEDED
     not_run = []
-    for marker, name, missing in (("rabbit", "RabbitMQ", _missing_rabbitmq), ("redis", "Redis", missing_redis)):
+    for marker, name, missing in (*needed, *TOOLS):
         needing = [item for item in items if item.get_closest_marker(marker)]
         reason = missing() if needing else None
         if reason:
@@ -101,6 +111,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[NOT_RUN] = f"NOT RUN: {'; '.join(not_run)}"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that started this one, which has collected nothing itself."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["not_run"] = session.config.stash.get(NOT_RUN, "")
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Hear what a worker left out; they all leave out the same."""
+    if said := getattr(node, "workeroutput", {}).get("not_run"):
+        node.config.stash[NOT_RUN] = said
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Make what did not run the last line."""
     if config.stash.get(NOT_RUN, ""):
@@ -108,3 +130,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 NOT_RUN = pytest.StashKey[str]()
+NEEDED = (
+    ("rabbit", "RabbitMQ", _missing_rabbitmq),
+    ("redis", "Redis", missing_redis),
+    ("prometheus", "Prometheus", missing_prometheus),
+    ("browser", "a Chromium", missing_chromium),
+    ("prometheus", "Prometheus", missing_prometheus),
+)

@@ -38,6 +38,8 @@ class Ear:
                 if frame.type is not aiohttp.WSMsgType.TEXT:
                     return
                 said = frame.json()
+                if said["type"] != "notification":
+                    continue
                 self.cursors[said["id"]].add(said["cursor"])
                 self._last = max(self._last, said["cursor"])
 

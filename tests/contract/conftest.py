@@ -1,7 +1,8 @@
-"""The brokers that pass one contract suite."""
+"""The brokers that pass one contract suite, and a Redis."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from shared.broker.in_process import InProcessBroker
 from shared.broker.rabbit import RabbitBroker
 from tests.contract.clean_slate import SOON_SECONDS, delete_all_queues, hurried_queues
 from tests.contract.listening import eventually
+from tests.redis_server import RedisForTests
 
 IN_PROCESS, RABBIT = "in process", "rabbitmq"
 
@@ -22,6 +24,19 @@ def rabbit_url() -> Iterator[str]:
     found = find_broker()
     yield found.url
     found.release()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis."""
+    given = os.environ.get("REDIS_URL")
+    if given:
+        yield given
+        return
+    server = RedisForTests()
+    server.start()
+    yield server.url
+    server.discard()
 
 
 @pytest.fixture(params=[IN_PROCESS, pytest.param(RABBIT, marks=pytest.mark.rabbit)])

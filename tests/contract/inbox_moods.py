@@ -10,7 +10,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.errors import DatabaseUnavailable
-from shared.store.inbox import Item, NewItem
+from shared.saga import Receipt
+from shared.store.inbox import Mark, NewItem, News, Place, Seen
 from tests.simulation.store import Memory, MemoryStore
 from tests.simulation.store.inbox import MemoryInbox
 
@@ -44,22 +45,29 @@ class MoodyInbox(MemoryInbox):
         await super().put(items)
         self._end(mood)
 
-    async def since(self, tenant: str, user_id: str, cursor: int, limit: int = 100) -> list[Item]:
+    async def news(self, places: Sequence[Place]) -> list[News]:
         """Read, or not."""
-        await self._begin("since")
-        return await super().since(tenant, user_id, cursor, limit)
+        await self._begin("news")
+        return await super().news(places)
 
-    async def last(self, tenant: str, user_id: str) -> int:
+    async def behind(self, places: Sequence[Place]) -> list[tuple[str, str]]:
         """Read, or not."""
-        await self._begin("last")
-        return await super().last(tenant, user_id)
+        await self._begin("behind")
+        return await super().behind(places)
 
-    async def acknowledge(self, tenant: str, user_id: str, ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+    async def note(self, seen: Sequence[Seen], receipt: Receipt) -> list[tuple[UUID, int]]:
         """Note, or not."""
-        mood = await self._begin("acknowledge")
-        noted = await super().acknowledge(tenant, user_id, ids)
+        mood = await self._begin("note")
+        noted = await super().note(seen, receipt)
         self._end(mood)
         return noted
+
+    async def mark(self, tenant: str, user_id: str, mark: Mark, ids: Sequence[UUID]) -> set[UUID]:
+        """Mark, or not."""
+        mood = await self._begin("mark")
+        marked = await super().mark(tenant, user_id, mark, ids)
+        self._end(mood)
+        return marked
 
     async def _begin(self, what: str) -> Mood:
         self.asked[what] += 1

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+from functions.realtime.api import RealtimeApi
 from functions.realtime.operations import OPERATIONS
-from functions.realtime.sockets import RealtimeApi
 from shared.broker.protocol import OnHint
 from shared.runtime import Resources
 from shared.serve import ApiApp
 from shared.step import Api
-from shared.store.inbox import NewItem
+from shared.store.inbox import Mark, NewItem
 from tests.asgi import Socket, resources
 from tests.contract.inbox_moods import Mood, MoodyInbox, moody_store
 from tests.contract.stage import TENANT, USER, WEBSOCKET
@@ -43,7 +43,9 @@ class HintingBroker(HoldingBroker):
 class Stage:
     """The realtime side over an inbox with moods."""
 
-    def __init__(self, *moods: Mood, look_seconds: float, send_seconds: float, **settings: Any) -> None:
+    def __init__(
+        self, *moods: Mood, look_seconds: float, send_seconds: float, heartbeat_seconds: float, **settings: Any
+    ) -> None:
         self.store, self.inbox = moody_store(*moods)
         self.moves = Moves(self.store, lambda _: asyncio.sleep(0))
         self.broker = HintingBroker()
@@ -54,7 +56,10 @@ class Stage:
             Api(
                 name="realtime",
                 open=lambda resources: RealtimeApi(
-                    resources, look_anyway_seconds=look_seconds, send_seconds=send_seconds
+                    resources,
+                    look_anyway_seconds=look_seconds,
+                    send_seconds=send_seconds,
+                    heartbeat_seconds=heartbeat_seconds,
                 ),
                 operations=OPERATIONS,
             ),
@@ -70,6 +75,10 @@ class Stage:
             [NewItem(tenant=TENANT, user_id=user, notification_id=k, epoch=0, content=content) for k in keys]
         )
         return keys
+
+    async def elsewhere(self, mark: str, *keys: UUID, user: str = USER) -> None:
+        """Let another process mark messages, and nobody hear of it."""
+        await MoodyInbox(self.store.memory).mark(TENANT, user, Mark(mark), keys)
 
     async def send(self) -> UUID:
         """Keep a message of a notification that is under way."""
@@ -91,9 +100,19 @@ class Stage:
 
 @asynccontextmanager
 async def realtime(
-    *moods: Mood, look_seconds: float = SELDOM_SECONDS, send_seconds: float = SELDOM_SECONDS, **settings: Any
+    *moods: Mood,
+    look_seconds: float = SELDOM_SECONDS,
+    send_seconds: float = SELDOM_SECONDS,
+    heartbeat_seconds: float = SELDOM_SECONDS,
+    **settings: Any,
 ) -> AsyncIterator[Stage]:
-    stage = Stage(*moods, look_seconds=look_seconds, send_seconds=send_seconds, **settings)
+    stage = Stage(
+        *moods,
+        look_seconds=look_seconds,
+        send_seconds=send_seconds,
+        heartbeat_seconds=heartbeat_seconds,
+        **settings,
+    )
     await stage.app.start()
     try:
         yield stage

@@ -113,9 +113,9 @@ def the_stand_in(channel: Channel, tree: Tree) -> Missing:
 
 def the_manifests(channel: Channel, tree: Tree) -> Missing:
     service, source = f"services/{FUNCTIONS[channel]}.yaml", f"sources/saga-commands-{channel}.yaml"
-    yield FUNCTIONS[channel] not in tree.services, f"knative/{service}"
-    yield tree.fed.get(commands(channel)) != FUNCTIONS[channel], f"knative/{source}"
-    yield not {service, source} <= tree.listed, "both in knative/kustomization.yaml"
+    yield FUNCTIONS[channel] not in tree.services, f"knative/base/{service}"
+    yield tree.fed.get(commands(channel)) != FUNCTIONS[channel], f"knative/base/{source}"
+    yield not {service, source} <= tree.listed, "both in knative/base/kustomization.yaml"
 
 
 def the_tests_and_the_words(channel: Channel, tree: Tree) -> Missing:

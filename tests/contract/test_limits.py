@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -25,18 +24,6 @@ HOURLY = Rate(calls=10, period_seconds=3600)
 PATIENT_SECONDS = 20.0
 
 redis = pytest.mark.redis
-
-
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    given = os.environ.get("REDIS_URL")
-    if given:
-        yield given
-        return
-    server = RedisForTests()
-    server.start()
-    yield server.url
-    server.discard()
 
 
 @pytest.fixture

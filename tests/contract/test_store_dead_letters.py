@@ -27,13 +27,14 @@ async def failed(stage: Stage, number: int = 1) -> tuple[UUID, UUID]:
 async def test_bytes_that_no_step_can_read_are_kept_as_they_came_and_once(stage: Stage) -> None:
     letters = stage.store.dead_letters
 
-    keys = await asyncio.gather(*[letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE) for _ in range(5)])
+    kept = await asyncio.gather(*[letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE) for _ in range(5)])
 
     (letter,) = await letters.listing(TENANT)
-    assert set(keys) == {UUID(letter["id"])}
+    assert {one.id for one in kept} == {UUID(letter["id"])}
+    assert [one.is_new for one in kept].count(True) == 1
     assert base64.b64decode(letter["body_base64"]) == GARBAGE
     assert (letter["kind"], letter["step"], letter["reason"]) == ("garbage", "orchestrate", "no JSON")
-    assert await letters.replay(TENANT, keys[0], by="somebody") is None
+    assert await letters.replay(TENANT, kept[0].id, by="somebody") is None
 
 
 async def test_what_failed_is_a_dead_letter_with_the_reason(stage: Stage) -> None:

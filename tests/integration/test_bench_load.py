@@ -106,7 +106,7 @@ async def test_refusals_and_cut_connections_are_told_apart_and_the_rest_goes_on(
 
     assert sorted(answers.statuses) == [0, *[202] * 18, 503]
     assert len(server.messages) == 20
-    assert server.connections >= 4
+    assert server.connections >= 3  # whoever is cut off near the end finds nothing left to post
     assert sum(bool(key) for key in answers.ids) == 18
 
 

@@ -93,9 +93,9 @@ async def test_a_replay_that_fails_again_is_a_dead_letter_of_its_own(world: Worl
 
 
 async def test_bytes_cannot_be_started_over(store: Store) -> None:
-    key = await store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE)
+    kept = await store.dead_letters.keep_bytes("garbage", "orchestrate", "no JSON", GARBAGE)
 
-    assert await store.dead_letters.replay(TENANT, key, by="somebody") is None
+    assert await store.dead_letters.replay(TENANT, kept.id, by="somebody") is None
     assert len(await store.dead_letters.listing(TENANT)) == 1
 
 

@@ -22,8 +22,10 @@ from shared.store.claims import Recorded
 from shared.store.directory import User
 from shared.store.erasures import SECOND_PASS_AFTER_SECONDS
 from shared.store.fan_outs import NewFanOut
+from shared.store.inbox import Mark, Shelf
 from tests.asgi import Answer, call
 from tests.fakes import ScriptedProvider
+from tests.integration.test_inbox_store import letter
 from tests.world import TENANT, World, claims_of, first_command
 
 JSON = {"content-type": "application/json"}
@@ -235,3 +237,30 @@ async def test_who_is_not_known_cannot_be_forgotten(world: World, directory: App
 
     assert (unknown.status, elsewhere, [one.status for one in missing]) == (404, None, [404, 404])
     assert await world.store.directory.user(TENANT, "ada") == ADA
+
+
+async def test_an_inbox_is_forgotten_with_its_marks_and_its_numbers(world: World, directory: App) -> None:
+    await move_in(world)
+    notification = await post(world, "order-1")
+    await world.store.inbox.put([letter(notification, user="ada")])
+    await world.store.inbox.mark(TENANT, "ada", Mark.READ, [notification])
+
+    await erase(directory)
+    at_once = await world.store.inbox.page(TENANT, "ada", Shelf.ALL, before=None, limit=9)
+    await finish(world)
+
+    assert at_once == []
+    assert await world.store.database.fetch("SELECT FROM inbox_cursors") == []
+
+
+async def test_who_comes_back_during_the_erasure_has_an_inbox_that_counts_on(world: World, directory: App) -> None:
+    await move_in(world)
+    notification = await post(world, "order-1")
+    await world.store.inbox.put([letter(notification, user="ada")])
+
+    await erase(directory)
+    await world.store.inbox.put([letter(uuid4(), user="ada")])
+    await finish(world)
+    await world.store.inbox.put([letter(uuid4(), user="ada")])
+
+    assert [item.cursor for item in await world.store.inbox.since(TENANT, "ada", 0)] == [2, 3]

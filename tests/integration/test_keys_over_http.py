@@ -314,7 +314,7 @@ async def test_the_command_line_makes_a_first_key(database_url: str, console: Ap
     command = ["keys", "create", "--tenant", "globex", "--name", "first", "--scope", "read", "--scope", "admin"]
 
     done = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "infrastructure.local.cli", *command),
+        *(sys.executable, "-m", "infrastructure.cli", *command),
         env={"DATABASE_URL": database_url, "PATH": ""},
         stdout=asyncio.subprocess.PIPE,
     )

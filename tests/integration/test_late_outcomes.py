@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from shared.broker.topology import commands
@@ -27,7 +29,7 @@ async def test_a_late_success_on_record_counts_even_if_its_result_is_lost(store:
     before = await world.status_of(command.notification_id)
     if is_replayed:
         (letter,) = await world.dead_letters()
-        await store.dead_letters.replay(TENANT, letter["id"], by="somebody")
+        await store.dead_letters.replay(TENANT, UUID(letter["id"]), by="somebody")
 
     item = Recorded(command=command, token=lost.token, tenant=TENANT, outcome=ACCEPTED, took_seconds=70)
     await store.claims.record(EMAIL, [item])

@@ -64,6 +64,20 @@ async def chat(socket: WebSocket) -> None:
         await socket.send_bytes(text.encode())
 
 
+async def endless(request: Request) -> Response:
+    async def tell() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: hello\n\n"
+            await asyncio.Event().wait()
+        finally:
+            LEFT.set()
+
+    return StreamingResponse(tell(), media_type="text/event-stream")
+
+
+LEFT = asyncio.Event()
+
+
 async def locked(socket: WebSocket) -> None:
     await socket.send_denial_response(Response(status_code=401))
 
@@ -74,6 +88,7 @@ FUNCTION = Starlette(
         Path("/raw/{rest:path}", raw_path),
         Path("/cookies", cookies),
         Path("/stream", stream),
+        Path("/events", endless),
         Path("/elsewhere", elsewhere),
         Path("/", echo, methods=["POST"]),
         WebSocketRoute("/ws/{user}", chat),
@@ -142,6 +157,14 @@ async def test_a_request_without_a_body_gets_none_on_the_way(client: aiohttp.Cli
 async def test_an_escaped_path_stays_escaped(client: aiohttp.ClientSession, url: str) -> None:
     async with client.get(URL(f"{url}/raw/a%2fb%41%20c", encoded=True)) as response:
         assert await response.text() == "/raw/a%2fb%41%20c"
+
+
+async def test_a_function_below_a_path_is_asked_there(stack: AsyncExitStack, client: aiohttp.ClientSession) -> None:
+    below = Backend(f"{await serving(FUNCTION, stack)}/raw/function/", client, timeout_seconds=10)
+    gateway = await serving(Gateway([Route(prefix="/", service="below")], {"below": below}), stack)
+
+    async with client.get(URL(f"{gateway}/events%2f?a=1", encoded=True)) as response:
+        assert await response.text() == "/raw/function/events%2f"
 
 
 async def test_an_encoded_answer_and_repeated_headers_are_not_touched(client: aiohttp.ClientSession, url: str) -> None:
@@ -269,3 +292,30 @@ async def test_a_function_that_is_not_there_gives_a_source_no_answer() -> None:
         statuses = await HttpTarget(f"http://{LOOPBACK}:{free_port()}", session).deliver([EVENT])
 
     assert statuses == [NO_ANSWER]
+
+
+async def test_a_stream_without_an_end_ends_behind_the_proxy_when_its_client_leaves(
+    url: str, client: aiohttp.ClientSession
+) -> None:
+    LEFT.clear()
+    async with client.get(f"{url}/events") as answer:
+        first = await answer.content.readline()
+
+    async with asyncio.timeout(10):
+        await LEFT.wait()
+    assert first == b"data: hello\n"
+
+
+async def test_a_stream_without_an_end_holds_up_no_server_that_stops(client: aiohttp.ClientSession) -> None:
+    async with AsyncExitStack() as stack:
+        there = Backend(await serving(FUNCTION, stack), client, timeout_seconds=60)
+        front = AsyncExitStack()
+        address = await serving(Gateway([Route(prefix="/", service="there")], {"there": there}), front)
+        answer = await client.get(f"{address}/events")
+        await answer.content.readline()
+
+        async with asyncio.timeout(10):  # half of what the server would wait
+            await front.aclose()
+            rest = await answer.read()
+
+    assert rest == b"\n"

@@ -72,6 +72,14 @@ async def a_page(door: Door, request: web.Request) -> web.Response:
     return web.Response(status=502, text="<html>Bad gateway</html>", content_type="text/html")
 
 
+async def a_redirect(door: Door, request: web.Request) -> web.Response:
+    return web.Response(status=307, headers={"Location": f"{door.url}/elsewhere"})
+
+
+async def no_json(door: Door, request: web.Request) -> web.Response:
+    return web.Response(text="<html>Welcome</html>", content_type="text/html")
+
+
 @asynccontextmanager
 async def opened(world: World) -> AsyncIterator[Door]:
     door = Door(serve.build("ingest", world.resources))
@@ -263,3 +271,15 @@ async def test_what_an_event_asks_for_is_heard_alone_and_among_several(world: Wo
     for accepted in (alone, among):
         document = (await carillon.status(accepted.id)).document
         assert (document["status"], document["wishes"]) == ("scheduled", {"on_ambiguous": "hold", "priority": "high"})
+
+
+@pytest.mark.parametrize("misdeed", [a_redirect, no_json])
+async def test_what_answers_and_is_no_carillon_is_told_and_nobody_else_gets_the_key(
+    door: Door, carillon: Carillon, misdeed: Misdeed
+) -> None:
+    door.misdeeds = [misdeed]
+
+    with pytest.raises(RequestRefused, match="This is no Carillon"):
+        await carillon.status("018f6c1e-7a52-7b3e-9c1d-2f4f5d0a9c11")
+
+    assert len(door.seen) == 1

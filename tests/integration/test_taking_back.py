@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from pydantic import SecretStr
 
 from infrastructure.sandbox.telegram import TOKEN
@@ -71,7 +73,7 @@ async def test_a_correction_that_failed_is_replayed_as_a_correction_and_never_as
     letters = await world.dead_letters()
     failed = next(letter for letter in letters if letter["notification_id"] != str(notification))
 
-    await store.dead_letters.replay(TENANT, failed["id"], "somebody")
+    await store.dead_letters.replay(TENANT, UUID(failed["id"]), "somebody")
     await world.turn_clock(31)
     await world.sweep()
     await world.deliver_everything()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
+import jwt
 import pytest
 
 from infrastructure.local.processes import free_port
@@ -20,7 +22,8 @@ from shared.runtime import Resources
 from shared.serve import App
 from shared.store import Store
 from shared.store.directory import User
-from tests.asgi import Answer, call, resources
+from shared.version import VERSION
+from tests.asgi import Answer, Socket, call, resources
 from tests.signers import signed
 
 ROOT = {"x-api-key": "root-key"}
@@ -89,6 +92,105 @@ async def test_a_token_that_cannot_be_is_refused_by_its_field(app: App) -> None:
     assert [(answer.status, answer.document["field"]) for answer in answers] == [
         (status, field) for _, status, field in asked
     ]
+
+
+async def me(app: App, headers: dict[str, str]) -> Answer:
+    return await call(app, "GET", "/auth/me", b"", headers)
+
+
+def bearing(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}", "content-type": "application/json"}
+
+
+async def test_an_operator_gets_a_token_with_scopes_and_is_told_what_they_may(app: App) -> None:
+    made = await ask_for_token(app, {"user_id": "7", "scopes": ["manage", "read"]})
+    headers = bearing(made.document["token"])
+
+    told = await me(app, headers)
+    refused = await call(app, "GET", "/keys", b"", headers)
+
+    assert (told.status, told.headers["cache-control"]) == (200, "no-store")
+    assert told.document == {
+        "tenant": "acme", "name": told.document["name"], "scopes": ["read", "manage"], "is_open": False,
+        "version": VERSION,
+    }  # fmt: skip
+    assert told.document["name"].startswith("person:")
+    assert refused.status == 403
+
+
+async def test_a_person_without_scopes_is_no_operator(app: App) -> None:
+    assert (await me(app, bearing(await token_for(app)))).status == 403
+
+
+async def test_a_key_is_told_what_it_may_and_an_open_api_that_it_is_open(app: App, store: Store) -> None:
+    by_key = await me(app, ROOT)
+    anybody = await me(serve.build("access", resources(store)), {})
+
+    every = ["send", "read", "manage", "receipts", "admin"]
+    assert (by_key.document["tenant"], by_key.document["scopes"], by_key.document["is_open"]) == ("acme", every, False)
+    assert (anybody.document["name"], anybody.document["scopes"], anybody.document["is_open"]) == ("open", every, True)
+
+
+async def test_nobody_gives_more_than_they_have(app: App) -> None:
+    made = await ask_for_token(app, {"user_id": "7", "scopes": ["manage", "read"]})
+    headers = bearing(made.document["token"])
+
+    async def ask(document: Any) -> Answer:
+        return await call(app, "POST", "/auth/token", json.dumps(document).encode(), headers)
+
+    refused = await ask({"user_id": "8", "scopes": ["read", "admin"]})
+    given = await ask({"user_id": "8", "scopes": ["read"]})
+    unknown = await ask({"user_id": "8", "scopes": ["person"]})
+
+    assert (refused.status, refused.document["field"]) == (403, "scopes")
+    assert given.status == 200
+    assert (unknown.status, unknown.document["field"].partition("[")[0]) == (422, "scopes")
+
+
+async def test_no_token_that_is_made_with_a_token_outlives_it(app: App) -> None:
+    made = await ask_for_token(app, {"user_id": "7", "scopes": ["manage"], "expires_in": 60})
+    expiring = signed_by(made.document["token"])
+    body = json.dumps({"user_id": "8", "expires_in": 86_400}).encode()
+
+    answer = await call(app, "POST", "/auth/token", body, bearing(made.document["token"]))
+
+    assert answer.document["expires_in"] <= 60
+    assert signed_by(answer.document["token"])["exp"] <= expiring["exp"]
+
+
+async def test_a_token_at_its_end_makes_no_other_one(store: Store, process: Resources) -> None:
+    secret = "a secret of these tests that has more than 32 bytes"
+    app = serve.build("access", resources(store, jwt_secret=secret))
+    ending = signed(secret, sub="7", scope="carillon:manage", exp=int(time.time()) - 2)  # clocks may differ by ten
+
+    answer = await call(app, "POST", "/auth/token", b'{"user_id": "7"}', bearing(ending))
+
+    assert answer.status == 403
+    assert "at its end" in answer.document["detail"]
+
+
+async def test_in_an_address_a_token_opens_what_is_that_persons_and_nobody_elses(app: App, process: Resources) -> None:
+    made = await ask_for_token(app, {"user_id": "7", "scopes": ["read", "manage"]})
+    realtime, token = serve.build("realtime", process), made.document["token"]
+
+    by_header = Socket(realtime, "/ws/8", {"authorization": f"Bearer {token}"})
+    by_address = Socket(realtime, f"/ws/8?token={token}")
+    own = Socket(realtime, f"/ws/7?token={token}")
+
+    await by_header.is_open()
+    await own.is_open()
+    await by_address.ends()
+    for socket in (by_header, own):
+        socket.leave()
+        await socket.ends()
+    assert by_address.denial is not None
+    assert by_address.denial[0] == 403
+
+
+def signed_by(token: str) -> dict[str, Any]:
+    """Read what a token says."""
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
 
 
 @pytest.fixture
@@ -172,6 +274,8 @@ async def test_a_socket_ends_with_its_token(store: Store, browser: aiohttp.Clien
 
     async with browser.ws_connect(f"http://127.0.0.1:{server.port}/ws/7") as socket:
         message = await socket.receive(PATIENCE_SECONDS)
+        while message.type is aiohttp.WSMsgType.TEXT:
+            message = await socket.receive(PATIENCE_SECONDS)
     await realtime.drain()
     await server.stop()
 

@@ -23,7 +23,7 @@ async def carillon(folder: Path, *arguments: str, **environment: str) -> asyncio
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "infrastructure.local.cli",
+        "infrastructure.cli",
         *arguments,
         env=inherited | {"DATA_DIR": str(folder / "data")} | environment,
         stdout=asyncio.subprocess.PIPE,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 N, D, K = NotificationStatus, DeliveryStatus, OutcomeKind
+BURIED_AS = {N.FAILED: "notification", N.UNKNOWN: "unknown"}
 
 ENDED_BY_OUTCOME = {
     D.RETRYING: (K.TRANSIENT, K.AMBIGUOUS),
@@ -303,12 +304,18 @@ class Watch:
         elif what == "fan_outs.expand":
             told["accepted"] += result.new if result else 0
         elif what in ("sagas.commit", "unlocked.save"):
-            for moved in result:
-                if moved.before is None:  # a digest is opened
-                    continue
+            self._moved(result)
+
+    def _moved(self, result: Any) -> None:
+        told = self._history.told
+        for moved in result:
+            if moved.before is None:  # a digest is opened
+                continue
+            if moved.after in TERMINAL:
                 told[f"ended {moved.after}"] += 1
-                if moved.after is N.FAILED and not self._is_member(moved.notification):
-                    told["dead letters notification"] += 1
+            kind = BURIED_AS.get(moved.after)
+            if kind and not self._is_member(moved.notification):
+                told[f"dead letters {kind}"] += 1
 
     def called(self, process: Process, letter: Letter) -> None:
         """See a process about to call a provider."""

@@ -38,6 +38,8 @@ BEYOND_THE_SCHEMA: Mapping[str, tuple[tuple[str, ...], str]] = {
         "as post_events; what an address is depends on the type; times in the future; keys are used once",
     ),
     "list_notifications": (("422",), "a cursor is one that was given"),
+    "list_inbox": (("422",), "a cursor is one that was given"),
+    "read_inbox": (("422",), "either ids or all: the generator makes both, whatever oneOf says"),
     "put_user": (("422",), "an address is checked by rules that no pattern holds"),
     "create_user": (("422",), "an address is checked by rules that no pattern holds"),
     "patch_user": (("422",), "an address is checked by rules that no pattern holds"),
@@ -55,6 +57,8 @@ BEYOND_THE_SCHEMA: Mapping[str, tuple[tuple[str, ...], str]] = {
     "preview_template": (("400",), "integers of 64 bits and storable text anywhere in the variables"),
     "list_templates": (("422",), "a cursor is one that was given"),
     "list_template_versions": (("422",), "a cursor is one that was given"),
+    "list_dead_letters": (("422",), "a cursor is one that was given"),
+    "replay_dead_letters": (("422",), "either ids or a filter; times are those of RFC 3339"),
     "list_suppressions": (("422",), "a cursor is one that was given"),
     "put_suppression": (("422",), "what an address is depends on the channel"),
     "lift_suppression": (("422",), "what an address is depends on the channel"),
@@ -69,6 +73,9 @@ BEYOND_THE_SCHEMA: Mapping[str, tuple[tuple[str, ...], str]] = {
 ANOTHER_ADDRESS: Mapping[str, str] = {
     "put_users": "PUT /users/bulk is about the user whose id is bulk",
     "import_workflows": "PUT /workflows/import is about the event type import",
+    "dry_run_dead_letters": "GET /dead-letters/dry-run is about the dead letter whose id is dry-run",
+    "replay_dead_letters": "GET /dead-letters/replay is about the dead letter whose id is replay",
+    "discard_dead_letters": "GET /dead-letters/discard is about the dead letter whose id is discard",
 }
 """Operations whose address, with another method, is one with a part: so that method is no undeclared one."""
 
@@ -103,10 +110,13 @@ def _ids(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def paths_of(document: Mapping[str, Any]) -> list[str]:
-    """List the addresses but for the socket's: a client that speaks HTTP alone cannot follow it."""
-    return [
-        path for path, item in document["paths"].items() if not any("101" in one["responses"] for one in item.values())
-    ]
+    """List the addresses but for the socket's and the stream's: one is not HTTP alone, the other has no end."""
+    return [path for path, item in document["paths"].items() if not any(_is_endless(one) for one in item.values())]
+
+
+def _is_endless(described: Mapping[str, Any]) -> bool:
+    answers = described["responses"]
+    return "101" in answers or "text/event-stream" in answers.get("200", {}).get("content", {})
 
 
 def at(document: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ async def bench(folder: Path, *options: str) -> tuple[int, str, dict[str, Any]]:
     ours = {name.upper() for name in Settings.model_fields}
     figures = folder / "figures.json"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "infrastructure.local.cli", "bench", *SMALL, *options, "--json", str(figures)),
+        *(sys.executable, "-m", "infrastructure.cli", "bench", *SMALL, *options, "--json", str(figures)),
         env={name: value for name, value in os.environ.items() if name.upper() not in ours},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -16,7 +16,7 @@ from tests.system.conftest import EMBEDDED, WAYS, running
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/runbook.md", "docs/keys.md", "docs/api.md")
+DOCUMENTS = ("README.md", "docs/runbook.md", "docs/keys.md", "docs/api.md", "docs/inbox.md")
 BLOCK = re.compile(r"<!-- run -->\n```sh\n(.*?)```", re.DOTALL)
 PROGRAM = re.compile(r"<!-- run -->\n```python\n(.*?)```", re.DOTALL)
 ADDRESS = "http://localhost:8000"

@@ -21,7 +21,7 @@ SCRIPT = Path("infrastructure", "bootstrap.sh")
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone in a path with a space and a quote, to which the bootstrap's names point; its environment is empty."""
     root = tmp_path / "ana's clone"
-    for folder in ("infrastructure/requirements", "infrastructure/local", ".tools"):
+    for folder in ("infrastructure/requirements", "infrastructure/cli", ".tools"):
         (root / folder).mkdir(parents=True)
     for kind in ("run", "dev"):
         (root / "infrastructure" / "requirements" / f"{kind}.lock").write_text("")
@@ -89,9 +89,9 @@ def test_a_debian_that_cannot_fetch_pip_says_why(without_pip: Path) -> None:
 
 def test_the_command_works_in_any_path_and_from_any_folder(clone: Path) -> None:
     bootstrap.make_venv(bootstrap.base_python())
-    for package in ("infrastructure", "infrastructure/local"):
+    for package in ("infrastructure", "infrastructure/cli"):
         (clone / package / "__init__.py").write_text("")
-    (clone / "infrastructure" / "local" / "cli.py").write_text("import sys\ndef main(): print(sys.argv)")
+    (clone / "infrastructure" / "cli" / "main.py").write_text("import sys\ndef main(): print(sys.argv)")
     elsewhere = clone / "elsewhere"
     (elsewhere / "infrastructure").mkdir(parents=True)
     (elsewhere / "infrastructure" / "__init__.py").write_text("raise SystemExit('a stranger')")
@@ -180,7 +180,7 @@ def test_an_unknown_target_lists_the_known_ones() -> None:
     said = start(ROOT, "fly", PYTHON=sys.executable)
 
     assert said.returncode == 1
-    assert "run demo bench test" in said.stderr
+    assert "run demo bench bench-sockets test" in said.stderr
 
 
 def test_make_lists_every_target_with_a_sentence() -> None:

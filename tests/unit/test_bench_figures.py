@@ -17,7 +17,7 @@ from infrastructure.bench.set_sizes import averages, parse
 
 MIXED = Parcels(run="a1", count=4, users=2, channels=("email", "sms"))
 PARCELS = Parcels(run="a1", count=3, users=2)
-CLI = ["python", "-m", "infrastructure.local.cli"]
+CLI = ["python", "-m", "infrastructure.cli"]
 
 
 def test_a_percentile_is_a_latency_that_was_measured() -> None:

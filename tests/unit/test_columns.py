@@ -54,6 +54,11 @@ def test_a_column_is_written_byte_for_byte_as_psycopg_writes_it(kind: type[Colum
     assert (kind(values).binary(), kind.array_oid) == (written, oid)
 
 
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.none()))
+def test_big_integers_are_read_back(values: list[int | None]) -> None:
+    assert read_back(columns.Bigints(values)) == values
+
+
 @given(st.lists(st.integers(-(2**31), 2**31 - 1) | st.none()))
 def test_integers_are_read_back(values: list[int | None]) -> None:
     assert read_back(columns.Integers(values)) == values

@@ -25,6 +25,10 @@ from infrastructure.local.targets import AsgiApp
         ("GET", "/api/v1/notifications/5/explain", "ingest"),
         ("GET", "/health/ready", "ingest"),
         ("GET", "/ws/1", "realtime"),
+        ("GET", "/sse/1", "realtime"),
+        ("GET", "/inbox/carillon-inbox.js", "realtime"),
+        ("GET", "/demo/inbox", "realtime"),
+        ("GET", "/users/1/inbox", "directory"),
         ("GET", "/users/1", "directory"),
         ("POST", "/templates/welcome/preview", "templates"),
         ("POST", "/callbacks/twilio", "callbacks"),
@@ -32,9 +36,11 @@ from infrastructure.local.targets import AsgiApp
         ("POST", "/keys/1/rotate", "access"),
         ("POST", "/auth/token", "access"),
         ("POST", "/dead-letters/1/replay", "console"),
+        ("GET", "/overview", "console"),
         ("DELETE", "/suppressions/email/ada@example.com", "console"),
         ("GET", "/", "console"),
         ("GET", "/docs", "console"),
+        ("GET", "/console/app.js", "console"),
         ("POST", "/eventsource", "console"),
         ("GET", "/api/v1", "console"),
     ],
@@ -129,3 +135,15 @@ def test_the_function_learns_who_asked_and_under_which_name() -> None:
     assert headers[b"x-forwarded-host"] == b"carillon.example.com"
     assert headers[b"x-forwarded-proto"] == b"http"
     assert b"host" not in headers
+
+
+def test_of_the_names_by_which_it_was_called_none_is_left_out() -> None:
+    scope = {
+        "scheme": "http",
+        "client": None,
+        "headers": [(b"host", b"evil.test"), (b"x-forwarded-host", b"localhost")],
+    }
+
+    headers = dict(request_headers(scope))
+
+    assert headers[b"x-forwarded-host"] == b"localhost, evil.test"

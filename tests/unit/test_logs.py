@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,10 +22,15 @@ class Lines:
 
     def __init__(self) -> None:
         self.stream = io.StringIO()
-        self.logger = logging.Logger("carillon.test")
+        self.logger = self.named("carillon.test")
+
+    def named(self, name: str) -> logging.Logger:
+        """Make a logger of another name that writes here, too."""
+        logger = logging.Logger(name)
         handler = logging.StreamHandler(self.stream)
         handler.setFormatter(JsonLines())
-        self.logger.addHandler(handler)
+        logger.addHandler(handler)
+        return logger
 
     def last(self) -> dict[str, Any]:
         """Read the last line."""
@@ -95,6 +101,60 @@ def test_of_an_exception_a_line_tells_type_and_place_but_never_its_text(lines: L
     assert "Traceback" not in lines.stream.getvalue()
 
 
+def test_of_an_exception_that_a_library_raised_a_line_names_the_place_of_ours_too(lines: Lines) -> None:
+    try:
+        deep_inside = json.loads
+        deep_inside("ada@example.test")
+    except ValueError:
+        logger = lines.named("shared.test")
+        logger.exception("it cannot be read")
+
+    line = lines.last()
+    assert "decoder.py:" in line["place"]
+    assert line["from"] == ""  # a test is none of ours
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "arguments", "said"),
+    [
+        ("asyncio", "Task exception was never retrieved\nfuture: <Task exception=ValueError('SECRET')>", (),
+         "Task exception was never retrieved"),
+        ("psycopg.pool", "error connecting in %r: %s", ("pool", "password SECRET"), "error connecting in"),
+        ("uvicorn.error", "Invalid HTTP request received.", (), "Invalid HTTP request received."),
+        ("some.library", "%s", ("SECRET",), "something was said"),
+        ("some.library", "cannot reach: SECRET", (), "cannot reach"),
+        ("some.library", "{SECRET}", (), "something was said"),
+    ],
+)  # fmt: skip
+def test_of_what_a_library_says_a_line_has_only_what_is_the_same_every_time(
+    name: str, message: str, arguments: tuple[str, ...], said: str, lines: Lines
+) -> None:
+    lines.named(name).error(message, *arguments)
+
+    assert lines.last()["message"] == said
+    assert "SECRET" not in lines.stream.getvalue()
+
+
+def test_what_nobody_catches_is_one_line_without_its_text(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    logs.configure()
+
+    try:
+        raise ValueError("SECRET")
+    except ValueError as failure:
+        sys.excepthook(ValueError, failure, failure.__traceback__)
+    thread = threading.Thread(target=lambda: int("SECRET"))
+    thread.start()
+    thread.join()
+
+    said = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    assert [(line["error"], line["level"]) for line in said] == [("ValueError", "critical")] * 2
+    assert "SECRET" not in stderr.getvalue()
+
+
 def test_a_fact_is_one_line_whatever_it_says(lines: Lines) -> None:
     lines.logger.error("two\nlines\r\nand \u2028 more", extra={"reason": 'a "quoted"\nreason'})
 
@@ -119,9 +179,11 @@ def root() -> Iterator[logging.Logger]:
     logger = logging.getLogger()
     names = ("uvicorn.access", "uvicorn.error", "asyncio", "mail.log", "pika")
     handlers, level, levels = logger.handlers[:], logger.level, {n: logging.getLogger(n).level for n in names}
+    hooks = (sys.excepthook, threading.excepthook)
     yield logger
     logger.handlers[:] = handlers
     logger.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
     for name, former in levels.items():
         logging.getLogger(name).setLevel(former)
 

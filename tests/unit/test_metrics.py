@@ -9,10 +9,7 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.metrics import Metrics
-
-BOUNDED = {"status", "step", "answer", "channel", "provider", "outcome", "kind"}
-"""Each of these has a handful of values, whatever happens."""
+from shared.metrics import LABELS, Metrics
 
 
 def collectors(metrics: Metrics) -> dict[str, Any]:
@@ -38,7 +35,11 @@ def test_a_metric_has_a_sentence(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_metric_is_told_apart_only_by_what_is_bounded(name: str) -> None:
-    assert set(label_names(ALL[name])) <= BOUNDED
+    assert set(label_names(ALL[name])) <= LABELS.keys()
+
+
+def test_every_label_that_is_explained_is_used() -> None:
+    assert {label for collector in ALL.values() for label in label_names(collector)} == LABELS.keys()
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -37,6 +38,39 @@ def test_with_nothing_said_it_serves_this_machine_alone(environment: Environment
 
 def test_an_empty_setting_is_as_none(environment: Environment) -> None:
     assert environment(DATABASE_URL="", API_KEYS="", PORT="").port == 8000
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "database-url", "database_url"])
+def test_a_setting_may_be_a_file_in_a_folder_of_secrets(environment: Environment, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("postgresql://somewhere/else\n")
+
+    settings = environment(SECRETS_DIR=str(tmp_path))
+
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://somewhere/else"
+
+
+def test_the_environment_counts_before_a_file_and_an_empty_file_is_as_none(
+    environment: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "PORT").write_text("9000")
+    (tmp_path / "HOST").write_text("\n")
+
+    settings = environment(SECRETS_DIR=str(tmp_path), PORT="9001")
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 9001)
+
+
+def test_what_is_wrong_in_a_file_is_refused_as_in_the_environment(environment: Environment, tmp_path: Path) -> None:
+    (tmp_path / "jwt-secret").write_text("short")
+
+    with pytest.raises(ValidationError, match="32 bytes"):
+        environment(SECRETS_DIR=str(tmp_path))
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_told(environment: Environment) -> None:
+    with pytest.raises(SettingMissing, match="SECRETS_DIR is /nowhere"):
+        environment(SECRETS_DIR="/nowhere")
 
 
 def test_every_setting_has_a_sentence() -> None:

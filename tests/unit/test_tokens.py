@@ -48,6 +48,49 @@ async def test_a_token_says_whose_it_is_and_opens_nothing_but_that() -> None:
     assert 0 <= (caller.valid_seconds or 0) - DAY <= 10
 
 
+async def test_a_token_with_scopes_of_ours_makes_an_operator_who_is_that_person_too() -> None:
+    caller = await tokens().caller(signed(scope="openid carillon:read carillon:manage"))
+
+    assert (caller.user_id, caller.scopes) == ("7", frozenset({Access.READ, Access.MANAGE}))
+    assert caller.may(Access.MANAGE)
+    assert not caller.may(Access.ADMIN)
+    assert caller.may_be("7", is_reading=False)
+    assert caller.may_be("8", is_reading=False)
+
+
+async def test_an_operator_who_may_only_read_changes_nothing_of_others() -> None:
+    caller = await tokens().caller(signed(scope="carillon:read"))
+
+    assert caller.may_be("8", is_reading=True)
+    assert not caller.may_be("8", is_reading=False)
+    assert caller.may_be("7", is_reading=False)
+
+
+IGNORED = [
+    *("read manage", "carillon:", "carillon:person", "carillon:public", "CARILLON:read", "xcarillon:read", ""),
+    *("carillon:read,carillon:manage", "carillon:read\tcarillon:admin"),
+    *(["carillon:read"], {"carillon:read": 1}, 7),
+]
+
+
+@pytest.mark.parametrize("scope", IGNORED)
+async def test_what_else_stands_in_the_scope_is_ignored(scope: object) -> None:
+    caller = await tokens().caller(signed(scope=scope))
+
+    assert (caller.user_id, caller.scopes) == ("7", frozenset())
+    assert not caller.may_be("8", is_reading=True)
+
+
+async def test_what_we_sign_with_scopes_has_them_and_without_any_has_no_such_claim() -> None:
+    own = tokens()
+
+    operator = await own.sign("acme", "7", seconds=60, scopes=[Access.READ, Access.SEND])
+    person = await own.sign("acme", "7", seconds=60)
+
+    assert (await own.caller(operator)).scopes == frozenset({Access.READ, Access.SEND})
+    assert "scope" not in jwt.decode(person, options={"verify_signature": False})
+
+
 async def test_a_person_is_named_without_their_id_which_may_be_an_address() -> None:
     callers = [await tokens().caller(signed(sub=sub)) for sub in ("ada@example.test", "7", "7")]
 
@@ -141,7 +184,9 @@ async def test_a_token_that_is_not_good_is_refused_without_repeating_it(kind: st
     assert "acme" not in refused.detail
 
 
-NAMES = st.sampled_from(["alg", "typ", "kid", "crit", "iss", "aud", "sub", "tenant", "iat", "nbf", "exp", "jti"])
+NAMES = st.sampled_from(
+    ["alg", "typ", "kid", "crit", "scope", "iss", "aud", "sub", "tenant", "iat", "nbf", "exp", "jti"]
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from infrastructure.local.cli import main
+from infrastructure.cli.main import main
 from shared.version import VERSION
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"

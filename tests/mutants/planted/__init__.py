@@ -7,7 +7,9 @@ from tests.mutants.planted import (
     broker,
     callbacks,
     claims,
+    command_line,
     compensation,
+    console,
     digests,
     email,
     face,
@@ -22,6 +24,7 @@ from tests.mutants.planted import (
     store,
     strategies,
     templates,
+    watching,
 )
 
 PLANTED: tuple[Mutant, ...] = (
@@ -43,4 +46,7 @@ PLANTED: tuple[Mutant, ...] = (
     *templates.PLANTED,
     *digests.PLANTED,
     *face.PLANTED,
+    *console.PLANTED,
+    *command_line.PLANTED,
+    *watching.PLANTED,
 )

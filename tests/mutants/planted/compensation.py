@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 COMPENSATION = "tests/contract/test_compensation.py"
 INBOX = "tests/contract/test_inbox_answers.py"
 SOCKETS = "tests/contract/test_socket_answers.py"
+STORE_INBOX = "tests/contract/test_store_inbox.py"
 HTTP = "tests/contract/test_http_call.py"
 
 PLANTED = (
@@ -61,18 +62,34 @@ PLANTED = (
     Mutant(
         name="hint-or-nothing",
         breaks="A hint may be lost: every socket looks without one.",
-        file="functions/realtime/sockets.py",
-        text="async with asyncio.timeout(self._look_anyway_seconds):",
-        instead="async with asyncio.timeout(None):",
+        file="functions/realtime/following.py",
+        text="audience.hint(tenant, user_id)",
+        instead="pass",
         looks_at=(SOCKETS,),
     ),
     Mutant(
         name="slow-reader-for-ever",
         breaks="Who reads too slowly is sent away, and holds nothing.",
         file="functions/realtime/sockets.py",
-        text="async with asyncio.timeout(self._send_seconds):",
-        instead="async with asyncio.timeout(None):",
+        text="async with asyncio.timeout(self._send_seconds):\n            await socket.send_text",
+        instead="async with asyncio.timeout(None):\n            await socket.send_text",
         looks_at=(SOCKETS,),
+    ),
+    Mutant(
+        name="mark-untold",
+        breaks="What is marked on one screen is told on every other one.",
+        file="shared/store/inbox_sql.py",
+        text="UPDATE inbox i SET {sets}, change = n.change FROM numbered n",
+        instead="UPDATE inbox i SET {sets}, change = NULL FROM numbered n",
+        looks_at=(STORE_INBOX,),
+    ),
+    Mutant(
+        name="read-unknown-to-the-saga",
+        breaks="What a person has read is a receipt of its delivery.",
+        file="shared/inbox/marking.py",
+        text="if mark is Mark.READ:",
+        instead="if mark is Mark.ARCHIVE:",
+        looks_at=("tests/contract/test_socket_marks.py",),
     ),
     Mutant(
         name="begun-after-the-deadline",

@@ -85,7 +85,7 @@ PLANTED = (
     Mutant(
         name="digest-collected-again",
         breaks="A digest is sent, and not collected into another one.",
-        file="functions/orchestrate/saga_set.py",
+        file="shared/folding.py",
         text="if digest is None or saga.is_digest or is_late:",
         instead="if digest is None or is_late:",
         looks_at=(WHOLE,),

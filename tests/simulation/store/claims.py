@@ -140,6 +140,7 @@ def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Comm
         accepted_seconds_ago=(now - max(of.saga.created_at, of.saga.send_at or of.saga.created_at)).total_seconds(),
         expires_in_seconds=(of.saga.expires_at - now).total_seconds(),
         collapse_key=of.collapse_key,
+        word=verdict,
         in_doubt_for_seconds=_in_doubt(tx, row, is_abandoned=verdict in (TAKEOVER, LOST)),
     )
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from shared.ids import NAMESPACE
 from shared.saga import Replayed, Saga, decide
-from shared.store.dead_letters import REPLAY_WINDOW_SECONDS, DeadLetters, hash_of
+from shared.store.dead_letters import REPLAY_WINDOW_SECONDS, DeadLetters, KeptBytes, hash_of
 from shared.tenants import OPEN_TENANT
 from tests.simulation.store.engine import Memory, Transaction
 from tests.simulation.store.rows import DeadLetterRow
@@ -23,13 +23,13 @@ class MemoryDeadLetters(DeadLetters):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    async def keep_bytes(self, kind: str, step: str, reason: str, body: bytes, tenant: str = OPEN_TENANT) -> UUID:
+    async def keep_bytes(self, kind: str, step: str, reason: str, body: bytes, tenant: str = OPEN_TENANT) -> KeptBytes:
         """Keep what no step can use, as it came. The same bytes at the same step are kept once."""
         key = uuid5(NAMESPACE, f"{step}\x1f{reason}\x1f{hash_of(body)}")
         now = self._memory.now()
         row = DeadLetterRow(id=key, tenant=tenant, kind=kind, step=step, reason=reason, body=body, created_at=now)
-        await self._memory.run(lambda tx: tx.insert(tx.memory.dead_letters, key, row))
-        return key
+        is_new = await self._memory.run(lambda tx: tx.insert(tx.memory.dead_letters, key, row))
+        return KeptBytes(key, is_new)
 
     async def count_failure(self, step: str, event_id: str) -> int:
         """Count an unexpected failure of a step on an event; return how many there were."""

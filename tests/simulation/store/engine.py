@@ -66,7 +66,7 @@ class Memory:
         self.breakers: Table[tuple[str, str], rows.BreakerRow] = Table()
         self.step_failures: Table[tuple[str, str], int] = Table()
         self.inbox: Table[tuple[UUID, int], rows.InboxRow] = Table()
-        self.inbox_cursors: Table[tuple[str, str], int] = Table()
+        self.inbox_cursors: Table[tuple[str, str], rows.CursorRow] = Table()
         self.gauges: Table[str, int] = Table()
         self.digests: Table[UUID, rows.DigestRow] = Table()
         self.open_digests: Table[UUID, UUID | None] = Table()

@@ -143,7 +143,23 @@ class InboxRow:
     content: dict[str, Any] = field(repr=False)
     created_at: datetime
     acknowledged_at: datetime | None = None
+    read_at: datetime | None = None
+    archived_at: datetime | None = None
     retracted_at: datetime | None = None
+    change: int | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it waits."""
+        return self.read_at is None and self.archived_at is None and self.retracted_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class CursorRow:
+    """How far a person's inbox is: the highest cursor, and the highest number of a change."""
+
+    last: int = 0
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

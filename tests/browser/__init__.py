@@ -1,0 +1,1 @@
+"""The faces, driven in a real headless Chromium as a person drives them."""
