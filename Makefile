@@ -5,8 +5,8 @@
 .DEFAULT_GOAL := help
 BOOTSTRAP := sh infrastructure/bootstrap.sh
 
-.PHONY: help run demo bench test test-unit test-contract test-integration test-system simulate chaos fuzz model mutants
-.PHONY: check openapi format lock clean
+.PHONY: help run demo bench bench-sockets test test-unit test-contract test-integration test-system test-browser simulate chaos
+.PHONY: fuzz model mutants check openapi screenshots format lock clean
 
 SEEDS ?= 10000
 CASES ?= 200
@@ -23,6 +23,9 @@ demo: ## Tell the story of a handful of notifications on a private instance, and
 bench: ## Measure a private instance: throughput, latency, cost; fails if anything is lost
 	@$(BOOTSTRAP) bench $(ARGS)
 
+bench-sockets: ## Hold 10,000 inboxes open, push to all of them, cut them all off; fails if anything is lost
+	@$(BOOTSTRAP) bench-sockets $(ARGS)
+
 test: ## Run all tests, with everything they need
 	@$(BOOTSTRAP) test $(ARGS)
 
@@ -37,6 +40,9 @@ test-integration: ## Run the tests against a real Postgres and a real RabbitMQ
 
 test-system: ## Run the tests of whole processes, as a user starts them
 	@$(BOOTSTRAP) test-system $(ARGS)
+
+test-browser: ## Run the tests that drive a Chromium as a person does
+	@$(BOOTSTRAP) test-browser $(ARGS)
 
 simulate: ## Let everything go wrong in SEEDS=10000 simulated worlds; ARGS="--seed 7" tells the story of one
 	@$(BOOTSTRAP) simulate --seeds $(SEEDS) $(ARGS)
@@ -58,6 +64,9 @@ check: ## Look at style, types and architecture, and run the unit tests
 
 openapi: ## Write the API's specification anew, from the tables of operations
 	@$(BOOTSTRAP) openapi
+
+screenshots: ## Save every view of the console to build/screenshots, in light and dark
+	@$(BOOTSTRAP) screenshots $(ARGS)
 
 format: ## Put the code into the one form that check accepts
 	@$(BOOTSTRAP) format
