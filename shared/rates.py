@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+RATE_HEADERS = "carillon.rate-headers"
+"""Where in a request's scope the gate leaves what the answer is to say of the caller's limit."""
+
 OFF = "off"
 MOST_CALLS = 1_000_000
 _FORM = re.compile(r"([1-9][0-9]{0,6})/([smh])")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from shared.auth import Gate
 from shared.broker import Broker
 from shared.loop_lag import LoopLag
 from shared.metrics import Metrics
@@ -16,6 +16,9 @@ from shared.store import Store
 from shared.store.migrating import migrate
 from shared.tracing import Tracing, open_tracing
 from shared.workflow_files import WorkflowFile, read_file, stored
+
+if TYPE_CHECKING:
+    from shared.auth import Gate
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,8 @@ class Resources:
         Raises:
             SettingMissing: nobody could call, or everybody.
         """
+        from shared.auth import Gate  # what reads tokens is a third of what such a process loads
+
         return Gate(self.settings, self.store, self.metrics)
 
     async def on_loss(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infrastructure.doctor.findings import Finding, World, ok, warning
+from shared.limiting import RedisAway
 from shared.limiting.examining import examine
-from shared.limiting.redis_buckets import RedisAway
 
 ABOUT = "Redis"
 

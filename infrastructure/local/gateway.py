@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from infrastructure.local.applications import AsgiApp, Dismissing
 from infrastructure.local.records import Route
-from infrastructure.local.targets import AsgiApp, Dismissing
 from shared.errors import Refused
 from shared.problems import answer
 

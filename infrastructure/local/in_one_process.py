@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from infrastructure.local.applications import AsgiApp
 from infrastructure.local.functions import open_functions, started
 from infrastructure.local.records import Manifests, Route
 from infrastructure.local.running_sources import Sources
-from infrastructure.local.targets import AsgiApp, AsgiTarget
+from infrastructure.local.targets import AsgiTarget
 from infrastructure.sandbox.operations import PREFIX as SANDBOX_PREFIX
 from shared.settings import Settings
 

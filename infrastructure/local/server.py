@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from infrastructure.local.targets import AsgiApp, Dismissing
+from infrastructure.local.applications import AsgiApp, Dismissing
 from shared.errors import Permanent
 
 DRAIN_SECONDS = 15

@@ -8,11 +8,12 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
 
+from infrastructure.local.applications import AsgiApp, Scope
 from infrastructure.local.posting import Poster
 from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
 
@@ -22,18 +23,6 @@ Headers = list[tuple[str, str]]
 Read = Callable[[bytes], None]
 Post = Callable[[Headers, bytes, Read | None], Awaitable[int]]
 """Sends a request and returns its status; the body of a good answer is read piece by piece, if anybody wants it."""
-
-Scope = dict[str, Any]
-AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-
-
-@runtime_checkable
-class Dismissing(Protocol):
-    """An application with clients that would not leave by themselves."""
-
-    async def dismiss(self) -> None:
-        """Ask them to, before the server waits for all who are here."""
-
 
 NO_ANSWER = -1
 """The status of an event for which there was no answer: refused, reset, or the function raised before it gave one."""

@@ -14,6 +14,7 @@ import click
 from pydantic import SecretStr
 
 from infrastructure.local import manifests, providers
+from infrastructure.local.applications import AsgiApp
 from infrastructure.local.demo_data import put_demo_people
 from infrastructure.local.functions import started
 from infrastructure.local.gateway import Gateway
@@ -22,7 +23,6 @@ from infrastructure.local.processes import LOOPBACK, Supervisor, carillon, free_
 from infrastructure.local.proxy import Backend
 from infrastructure.local.records import Manifests
 from infrastructure.local.server import HttpServer, StopSignals, listen
-from infrastructure.local.targets import AsgiApp
 from infrastructure.local.workers import SANDBOX, describe, start_workers
 from infrastructure.sandbox.operations import PREFIX as SANDBOX_PREFIX
 from infrastructure.sandbox.routes import sandbox_app

@@ -16,13 +16,13 @@ from pathlib import Path
 import aiohttp
 
 from infrastructure.local import manifests
+from infrastructure.local.applications import AsgiApp
 from infrastructure.local.functions import started
 from infrastructure.local.gateway import Gateway
 from infrastructure.local.in_one_process import LOCAL_ROUTES, in_one_process
 from infrastructure.local.processes import LOOPBACK, Command, Supervisor, carillon, free_port
 from infrastructure.local.proxy import Backend
 from infrastructure.local.server import HttpServer, StopSignals, listen
-from infrastructure.local.targets import AsgiApp
 from shared.settings import Settings
 
 SANDBOX = "sandbox"

@@ -13,17 +13,15 @@ from shared.auth.key_format import digest
 from shared.auth.keys import Keys, unauthorized
 from shared.auth.tokens import Tokens, looks_like_token
 from shared.errors import RateExceeded, Refused
-from shared.limiting import Limits, RedisBuckets
+from shared.limiting import Limits
 from shared.metrics import Metrics
 from shared.operations import Operation
-from shared.rates import parse_rate
+from shared.rates import RATE_HEADERS, parse_rate
 from shared.settings import Settings
 from shared.store import Store
 from shared.tenants import OPEN_TENANT
 
 ANYBODY = Caller(tenant=OPEN_TENANT, name="anybody")
-RATE_HEADERS = "carillon.rate-headers"
-"""Where in a request's scope the gate leaves what the answer is to say of the caller's limit."""
 
 
 class Gate:
@@ -33,8 +31,7 @@ class Gate:
         self._keys = Keys(settings)
         self.book = KeyBook(store.keys, parse_rate(settings.rate_limit_per_key))
         self.tokens = Tokens(settings, store.secrets)
-        url = settings.redis_url
-        self._limits = Limits(metrics, RedisBuckets(url.get_secret_value()) if url else None)
+        self._limits = _limits(settings, metrics)
         self._metrics = metrics
 
     async def admit(self, connection: HTTPConnection, operation: Operation) -> Caller:
@@ -103,6 +100,14 @@ class Gate:
             policy = "key" if caller.user_id is None else "person"
             name = f"{caller.tenant}:{caller.name}"
             connection.scope[RATE_HEADERS] = await self._limits.take(name, policy, caller.rate, calls)
+
+
+def _limits(settings: Settings, metrics: Metrics) -> Limits:
+    if settings.redis_url is None:
+        return Limits(metrics)
+    from shared.limiting.redis_buckets import RedisBuckets  # its client is not loaded where there is no Redis
+
+    return Limits(metrics, RedisBuckets(settings.redis_url.get_secret_value()))
 
 
 def _require(caller: Caller, connection: HTTPConnection, operation: Operation) -> None:

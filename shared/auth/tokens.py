@@ -10,17 +10,19 @@ import hashlib
 import re
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
 from shared.access import SCOPES, Access, Caller
-from shared.auth.jwks import Jwks
 from shared.auth.keys import unauthorized
 from shared.events import TENANT
 from shared.rates import parse_rate
 from shared.settings import Settings
 from shared.store.secrets import Secrets
+
+if TYPE_CHECKING:
+    from shared.auth.jwks import Jwks
 
 OWN = "carillon"
 """Who signs, and for whom, where nothing else is set."""
@@ -50,7 +52,7 @@ class Tokens:
         given = settings.jwt_secret
         self._given = given.get_secret_value().encode() if given else None
         self._secrets = secrets
-        self._jwks = Jwks(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
+        self._jwks = _published_keys(settings.jwt_jwks_url)
         self._tenant_claim = settings.jwt_tenant_claim
         self._rate = parse_rate(settings.rate_limit_per_user)
         outside = (settings.jwt_issuer or OWN, settings.jwt_audience or OWN)
@@ -139,6 +141,14 @@ class Tokens:
 def looks_like_token(text: str) -> bool:
     """Tell a token from a key: three parts."""
     return text.count(".") == 2
+
+
+def _published_keys(url: str | None) -> Jwks | None:
+    if url is None:
+        return None
+    from shared.auth.jwks import Jwks  # its HTTP client is not loaded where nobody else signs
+
+    return Jwks(url)
 
 
 def _scopes_of(claim: object) -> frozenset[Access]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
-from shared.limiting.redis_buckets import RedisAway
+from shared.limiting.limits import RedisAway
 
 ANSWER_SECONDS = 3.0
 

@@ -6,10 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from shared.errors import RateExceeded
+from shared.errors import RateExceeded, Transient
 from shared.limiting.local import LocalBuckets
-from shared.limiting.redis_buckets import RedisAway, RedisBuckets
 from shared.metrics import Metrics
 from shared.rates import Rate, Verdict
 
@@ -19,13 +19,31 @@ PAUSE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+class RedisAway(Transient):
+    """Redis did not answer in time, or not as it should."""
+
+
+class SharedBuckets(Protocol):
+    """What all processes count together."""
+
+    async def take(self, caller: str, rate: Rate, cost: int = 1) -> Verdict:
+        """Judge a call, and count it if it is let through.
+
+        Raises:
+            RedisAway: it cannot be judged here now.
+        """
+
+    async def close(self) -> None:
+        """Let the connections go."""
+
+
 class Limits:
     """The limits of one process: shared with the others by Redis, its own while there is none, or none that answers."""
 
     def __init__(
         self,
         metrics: Metrics,
-        shared: RedisBuckets | None = None,
+        shared: SharedBuckets | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from shared.coalesce import Coalescer
-from shared.errors import Transient
+from shared.limiting.limits import RedisAway
 from shared.rates import Rate, Verdict
 
 PREFIX = "carillon:limit:"
@@ -37,10 +37,6 @@ return {1, string.format('%.0f', following - now)}
 
 _SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 MOST_TOGETHER, MOST_WAITING = 200, 5_000
-
-
-class RedisAway(Transient):
-    """Redis did not answer in time, or not as it should."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.access import Caller
-from shared.auth import RATE_HEADERS
 from shared.operations import Operation
 from shared.problems import answer
+from shared.rates import RATE_HEADERS
 from shared.step.definition import Endpoint
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]

@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from shared.errors import RateExceeded
-from shared.limiting import Limits, RedisBuckets
+from shared.limiting import Limits, RedisAway
 from shared.limiting.limits import PAUSE_SECONDS
-from shared.limiting.redis_buckets import RedisAway
+from shared.limiting.redis_buckets import RedisBuckets
 from shared.metrics import Metrics
 from shared.rates import Rate
 from tests.redis_server import RedisForTests

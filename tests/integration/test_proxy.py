@@ -15,12 +15,13 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from yarl import URL
 
+from infrastructure.local.applications import AsgiApp
 from infrastructure.local.gateway import Gateway
 from infrastructure.local.processes import free_port
 from infrastructure.local.proxy import Backend
 from infrastructure.local.records import Route
 from infrastructure.local.server import HttpServer, PortTaken, listen
-from infrastructure.local.targets import NO_ANSWER, AsgiApp, HttpTarget
+from infrastructure.local.targets import NO_ANSWER, HttpTarget
 
 LOOPBACK = "127.0.0.1"
 

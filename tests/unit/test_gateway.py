@@ -9,10 +9,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as Path
 
 from infrastructure.local import manifests
+from infrastructure.local.applications import AsgiApp
 from infrastructure.local.gateway import Gateway, RouteTable
 from infrastructure.local.proxy import end_to_end, request_headers
 from infrastructure.local.records import Route
-from infrastructure.local.targets import AsgiApp
 
 
 @pytest.mark.parametrize(
