@@ -34,6 +34,9 @@ SOURCES = "sources"
 ALONE = frozenset({"directory", "console", "realtime"})
 """Of what only answers clients there is one process: nobody takes over from it, its clients wait."""
 
+UNSTRUCK = frozenset({"access", "callbacks", "templates"})
+"""What this load never asks is there, once, and nothing strikes it: a strike has to hit work in flight."""
+
 CHANNELS = frozenset({Channel.EMAIL, Channel.WEBSOCKET})
 MAILS_KEPT = 1_000_000
 POOL = "5"
@@ -162,7 +165,7 @@ def _let_all_go(world: World) -> None:
 
 
 def _replicas(name: str) -> tuple[str, ...]:
-    return (name,) if name in ALONE else (f"{name}-1", f"{name}-2")
+    return (name,) if name in ALONE | UNSTRUCK else (f"{name}-1", f"{name}-2")
 
 
 def _named(dsn: str, application: str) -> str:

@@ -61,7 +61,7 @@ def made() -> Iterator[Path]:
 def directory(empty: Path, made: Path) -> Path:
     """A data directory with a cluster of its own, as if restored from a copy."""
     make_directory(empty)
-    shutil.copytree(made / "postgres", empty / "postgres")
+    subprocess.run(["cp", "-r", str(made / "postgres"), str(empty / "postgres")], check=True)  # a tenth of copytree
     return empty
 
 
