@@ -364,8 +364,10 @@ def delete_one_queue(url: str, queue: str) -> None:
 
 
 def declare_otherwise(url: str, queue: str) -> None:
+    """Be somebody who made the queue first, as a classic one, and see that it is there."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
-    connection.channel().queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+    connection.channel().queue_declare(queue, durable=True)
+    connection.channel().queue_declare(queue, passive=True)
     connection.close()
 
 
