@@ -158,6 +158,26 @@ async def test_members_go_before_their_digest_and_none_while_it_waits_for_a_pers
     assert await rows_of(world, digest, *members) == Counter()
 
 
+async def test_members_stay_while_their_digest_is_under_way_or_has_something_to_tell_them(store: Store) -> None:
+    world = keep(await World(store).settle_in(HOURLY))
+    members = await collected(world, "one", "two")
+    await world.live_on(seconds=1900)
+    (digest,) = await digests_of(world)
+    there = []
+    for table, is_due in [("notifications", True), ("digests", True), ("digests", False)]:
+        await world.store.database.run("UPDATE notifications SET next_look_at = NULL")
+        await world.store.database.run("UPDATE digests SET next_look_at = NULL")
+        await world.store.database.run(
+            f"UPDATE {table} SET next_look_at = clock_timestamp() + interval '1 hour' WHERE id = %s AND %s",
+            (digest, is_due),
+        )
+        await pass_days(world)
+        await world.sweep()
+        there.append([await is_there(world, key) for key in members])
+
+    assert there == [[True, True], [True, True], [False, False]]
+
+
 async def test_what_has_replaced_an_older_one_stays_as_long_as_that_could_be_sent(keeping: World) -> None:
     in_a_year = write_timestamp(datetime.now(UTC) + timedelta(days=360))
     older = await keeping.post("older", collapse_key="parcel", send_at=in_a_year)
