@@ -8,7 +8,7 @@ from shared.errors import Transient
 from shared.runtime import Resources
 
 MOST_SETS = 50
-MOST_NOTIFICATIONS = 5_000
+MOST_NOTIFICATIONS = 10_000
 """So many are looked at in a tick, in so many transactions: a tick takes seconds at most."""
 
 log = logging.getLogger(__name__)

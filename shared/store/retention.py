@@ -6,6 +6,7 @@ deleted a set whole or not at all. A round leaves behind what is still needed; t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -102,15 +103,19 @@ def _place(tenant: str | None, at: datetime | None, key: UUID | None) -> Place |
     return None if tenant is None or at is None or key is None else (tenant, at, key)
 
 
-async def _delete(connection: Connection, ids: list[UUID], before: datetime | None) -> int:
-    """Delete those that have ended and that nothing needs, with everything that hangs on them; count them."""
+async def _delete(connection: Connection, ids: Collection[UUID], before: datetime | None) -> int:
+    """Delete those that have ended and that nothing needs, with everything that hangs on them; count them.
+
+    A digest goes with the last of its members.
+    """
     locked = [row[0] for row in await (await connection.execute(LOCK, (Uuids(ids), before))).fetchall()]
     if not locked:
         return 0
-    unneeded = [row[0] for row in await (await connection.execute(UNNEEDED, (Uuids(locked),))).fetchall()]
+    unneeded = await (await connection.execute(UNNEEDED, (Uuids(locked),))).fetchall()
     for statement in DELETE if unneeded else ():
-        await connection.execute(statement, (Uuids(unneeded),))
-    return len(unneeded)
+        await connection.execute(statement, (Uuids([row[0] for row in unneeded]),))
+    digests = {row[1] for row in unneeded if row[1] is not None}
+    return len(unneeded) + (await _delete(connection, digests, before) if digests else 0)
 
 
 async def _next_tenant(connection: Connection, known: Round, tenant: str) -> Round:

@@ -26,7 +26,7 @@ ORDER BY id FOR UPDATE SKIP LOCKED
 """What has ended before a time, is owed nothing, and is in nobody's hands."""
 
 UNNEEDED = """
-SELECT n.id FROM notifications n
+SELECT n.id, n.digest_id FROM notifications n
 WHERE n.id = ANY(%b)
   AND NOT EXISTS (SELECT FROM dead_letters l
                   WHERE l.notification_id IN (n.id, n.digest_id) AND l.status = 'open')

@@ -136,26 +136,39 @@ async def test_a_success_that_no_saga_knows_of_yet_keeps_its_notification(keepin
     assert await is_there(keeping, command.notification_id)
 
 
-async def test_members_go_before_their_digest_and_none_while_it_waits_for_a_person(store: Store) -> None:
+async def test_nothing_of_a_digest_that_waits_for_a_person_is_deleted(store: Store) -> None:
     world = keep(await World(store, email=ScriptedProvider(*[OutcomeKind.PERMANENT] * 5)).settle_in(HOURLY))
     members = await collected(world, "one", "two")
     await world.live_on(seconds=1900)
     (digest,) = await digests_of(world)
+    (letter,) = await world.dead_letters()
     await pass_days(world)
     await world.sweep()
     kept = await rows_of(world, digest, *members)
 
-    (letter,) = await world.dead_letters()
     await discard(world, UUID(letter["id"]))
     await pass_days(world)
     await world.sweep()
-    between = [await is_there(world, key) for key in (digest, *members)]
-    await pass_days(world, 1)
-    await world.sweep()
 
     assert (kept["notifications"], kept["digests"]) == (3, 1)
-    assert between == [True, False, False]
     assert await rows_of(world, digest, *members) == Counter()
+
+
+async def test_a_digest_goes_with_the_last_of_its_members(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = keep(await World(store).settle_in(HOURLY))
+    first, second = await collected(world, "one"), await collected(world, "two")
+    await world.live_on(seconds=1900)
+    keys = [*first, *await digests_of(world), *second]
+    monkeypatch.setattr(store.retention, "largest_set", 1)
+    await pass_days(world)
+
+    there = [[True, True, True]]
+    while (await store.retention.go_on(DAYS)).may_go_on:
+        if (now := [await is_there(world, key) for key in keys]) != there[-1]:
+            there.append(now)
+
+    assert there == [[True, True, True], [False, True, True], [False, False, False]]
+    assert await rows_of(world, *keys) == Counter()
 
 
 async def test_members_stay_while_their_digest_is_under_way_or_has_something_to_tell_them(store: Store) -> None:

@@ -15,13 +15,14 @@ from shared.callback_links import Subject
 from shared.outcomes import Outcome
 from shared.saga import Receipt
 from shared.serve import App
-from shared.statuses import Channel, OutcomeKind
+from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
 from shared.store.claims import Recorded
 from shared.store.directory import User
 from shared.store.inbox import Mark
 from tests.asgi import call
-from tests.integration.retaining import discard, ended, failed, is_there, keep, pass_days, rows_of
+from tests.integration.retaining import DAYS, discard, ended, failed, is_there, keep, pass_days, rows_of
+from tests.integration.test_digests import HOURLY, collected, digests_of
 from tests.world import EMAIL, TENANT, USER, World, doomed, first_command, lines
 
 ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED, code="250", provider="scripted")
@@ -144,3 +145,25 @@ async def test_an_inbox_and_its_receipts_go_with_their_notifications_and_count_o
     assert [(item.cursor, item.notification_id) for item in await keeping.store.inbox.since(TENANT, USER, 0)] == [
         (2, later)
     ]
+
+
+async def test_an_event_that_opened_a_digest_can_open_another_one_while_the_first_is_still_there(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = keep(await World(store).settle_in(HOURLY))
+    (opener,) = await collected(world, "one")
+    await collected(world, "two")
+    await world.live_on(seconds=1900)
+    monkeypatch.setattr(store.retention, "largest_set", 1)
+    await pass_days(world)
+    while await is_there(world, opener):
+        await store.retention.go_on(DAYS)
+    (digest,) = await digests_of(world)
+
+    again = await collected(world, "one")
+    await world.live_on(seconds=1900)
+
+    assert again == [opener]
+    assert await world.status_of(opener) is NotificationStatus.SENT
+    assert (len(await digests_of(world)), len(world.mail.letters)) == (2, 2)
+    assert str(digest) != (await world.document(opener))["digest_id"]

@@ -43,6 +43,14 @@ PLANTED = (
         looks_at=(RETENTION,),
     ),
     Mutant(
+        name="digest-opened-once-and-never-again",
+        breaks="An event that was deleted and is posted again can open a digest, though its former one is still there.",
+        file="shared/store/digests.py",
+        text="THEN gen_random_uuid() ELSE n.id END",
+        instead="THEN n.id ELSE n.id END",
+        looks_at=(COPIES,),
+    ),
+    Mutant(
         name="replacement-deleted-before-what-it-replaced",
         breaks="What a newer notification has replaced is never sent, however long it waits.",
         file=STATEMENTS,
