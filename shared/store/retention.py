@@ -91,12 +91,16 @@ class Retention:
 
 
 def due(known: Round, now: datetime, days: int) -> Round | None:
-    """Tell which round is to be gone on with, if any: the one under way, or a new one when its time has come."""
+    """Tell which round is to be gone on with, if any: the one under way, or a new one when its time has come.
+
+    Whoever lets more days be kept is heard at once, in the middle of a round, too.
+    """
+    ends_before = now - timedelta(days=days)
     if known.ends_before is not None:
-        return known
+        return replace(known, ends_before=min(known.ends_before, ends_before))
     if known.began_at is not None and now < known.began_at + ROUND_EVERY:
         return None
-    return Round(began_at=now, ends_before=now - timedelta(days=days))
+    return Round(began_at=now, ends_before=ends_before)
 
 
 def _place(tenant: str | None, at: datetime | None, key: UUID | None) -> Place | None:

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 
 from functions.sweep import retaining
-from shared import serve
 from shared.errors import DatabaseUnavailable
 from shared.events import Event, EventType
-from shared.serve import App
 from shared.statuses import NotificationStatus
 from shared.store import Store
 from tests.integration.retaining import DAYS, ended, is_there, pass_days, rows_of
 from tests.world import World
-
-
-@pytest.fixture
-async def ingest(keeping: World) -> AsyncIterator[App]:
-    app = serve.build("ingest", keeping.resources)
-    yield app
-    await app.drain()
 
 
 async def _other_tenants(world: World, *names: str) -> None:
@@ -83,6 +73,18 @@ async def test_the_next_round_begins_an_hour_later_and_looks_again_at_what_was_l
 
     assert in_this_hour
     assert not await is_there(keeping, notification)
+
+
+async def test_who_lets_more_days_be_kept_is_heard_in_the_middle_of_a_round(keeping: World) -> None:
+    notification = await ended(keeping)
+    await pass_days(keeping)
+    began = await keeping.store.retention.go_on(DAYS)
+
+    while (progress := await keeping.store.retention.go_on(2 * DAYS)).may_go_on:
+        pass
+
+    assert (began.may_go_on, progress.deleted) == (True, 0)
+    assert await is_there(keeping, notification)
 
 
 async def test_two_sweeps_at_once_do_the_work_of_one(keeping: World, another_store: Store) -> None:

@@ -75,6 +75,14 @@ PLANTED = (
         looks_at=(ROUNDS,),
     ),
     Mutant(
+        name="more-days-unheard",
+        breaks="Who lets more days be kept is heard at once.",
+        file="shared/store/retention.py",
+        text="ends_before=min(known.ends_before, ends_before)",
+        instead="ends_before=known.ends_before",
+        looks_at=(ROUNDS,),
+    ),
+    Mutant(
         name="retention-without-bounds",
         breaks="A tick deletes a bounded part, and the next one goes on.",
         file="functions/sweep/retaining.py",
