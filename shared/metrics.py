@@ -166,6 +166,9 @@ class Metrics:
     dead_letters_open = _gauge("dead_letters_open", "Dead letters that wait for a person.")
     swept_ago = _gauge("swept_seconds_ago", "How long ago the sweep last counted.", unit="seconds")
     republished = _counter("sweep_republished", "Messages that the sweep published again.")
+    retention_deleted = _counter(
+        "retention_deleted", "Ended notifications that were deleted, because RETENTION_DAYS have passed since."
+    )
 
     events = _counter("step_events", "Events that a step answered: done, or later.", "step", "answer")
     set_size = _histogram("step_set_size", "Events that a step took at once.", "step", unit="events", buckets=SIZES)

@@ -24,6 +24,10 @@ EVERY_OTHER_TENANT = "*"
 MIN_SECRET_BYTES = 32
 """Of HS256 (RFC 7518, 3.2): a shorter secret is found by trying."""
 
+LEAST_RETENTION_DAYS = 8
+"""The seven days that a notification lives at most, and the day that a replay gives it: so long somebody may come back
+with a copy of its event, or a word about it. docs/decisions/0043."""
+
 _OWN_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"})
 
 
@@ -122,6 +126,13 @@ class Settings(BaseSettings):
     api_open: bool = Field(default=False, description="Serve without keys on an address other than loopback.")
     intake_backlog_max: int = Field(100_000, ge=1, description="Backlog beyond which the intake says 503.")
 
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="Days after which what has ended is deleted, 8 or more; 0 keeps it for ever. docs/operating.md.",
+    )
+
     otel_exporter_otlp_endpoint: str | None = Field(
         None, description="Where traces go, OTLP over HTTP: http://collector:4318. Needs carillon[tracing]."
     )
@@ -196,6 +207,15 @@ class Settings(BaseSettings):
     @classmethod
     def _known_rates(cls, value: str) -> str:
         parse_rate(value)
+        return value
+
+    @field_validator("retention_days")
+    @classmethod
+    def _long_enough_for_copies(cls, value: int) -> int:
+        if 0 < value < LEAST_RETENTION_DAYS:
+            raise ValueError(
+                f"must be {LEAST_RETENTION_DAYS} or more: copies of an event may come so late; 0 is for ever"
+            )
         return value
 
     @field_validator("redis_url")

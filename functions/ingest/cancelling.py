@@ -27,7 +27,9 @@ async def cancel(resources: Resources, tenant: str, key: UUID, by: str) -> Saga 
     if await resources.store.views.status(tenant, key) is None:  # so that no other tenant's row is ever locked
         return None
     async with resources.store.sagas.transaction() as sagas:
-        change = (await sagas.lock([key]))[key]
+        change = (await sagas.lock([key])).get(key)
+        if change is None:  # deleted meanwhile: it had ended long ago
+            return None
         change.take(decide(change.before, Cancelled(by=by), sagas.now))
         await sagas.save([change])
     if change.after.cancelled_by is None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from functions.sweep.digesting import look_at_digests
 from functions.sweep.publishing import SOURCE, publish
+from functions.sweep.retaining import delete_ended
 from shared.broker import Message
 from shared.errors import Transient
 from shared.events import Event
@@ -45,6 +46,7 @@ async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done 
     await look_at_digests(resources)
     ceiling = resources.settings.intake_backlog_max + 1
     await resources.store.gauges.count_backlog(ceiling)
+    await delete_ended(resources)
     return [Done() for _ in events]
 
 

@@ -12,12 +12,13 @@ from infrastructure.local import postgres_account
 from infrastructure.local.postgres import USER
 from shared.errors import DatabaseUnavailable
 from shared.settings import Settings, is_loopback
-from shared.store.examining import MOST_COUNTED, DatabaseFacts, Work, examine
+from shared.store.examining import MOST_COUNTED, DatabaseFacts, Kept, Work, examine
 
 ABOUT = "database"
 OLDEST = 14
 APART_SECONDS, FAR_APART_SECONDS = 1.0, 30.0
 SPARE_CONNECTIONS = 10
+DAY_SECONDS = 86_400
 
 
 async def look(world: World) -> list[Finding]:
@@ -32,7 +33,8 @@ async def look(world: World) -> list[Finding]:
     findings = [part(facts) for part in PARTS]
     if facts.data_directory and _is_here(url):
         findings += _room(Path(facts.data_directory))
-    return findings + (_work(facts.work, world.settings) if facts.work is not None else [])
+    findings += _work(facts.work, world.settings) if facts.work is not None else []
+    return findings + ([_kept(facts.kept, world.settings.retention_days)] if facts.kept is not None else [])
 
 
 def embedded(settings: Settings) -> str | None:
@@ -124,6 +126,22 @@ def _work(work: Work, settings: Settings) -> list[Finding]:
         else ok(ABOUT, letters)
     )
     return findings
+
+
+def _kept(kept: Kept, days: int) -> Finding:
+    """Tell how old the oldest is that has ended, and whether it is deleted in time."""
+    oldest = kept.oldest_seconds
+    if oldest is None:
+        return ok(ABOUT, "nothing has ended yet")
+    found = f"the oldest that has ended is {oldest / DAY_SECONDS:,.0f} days old"
+    if not days:
+        return ok(ABOUT, f"{found}; it is kept for ever, as RETENTION_DAYS is not set")
+    has_gone_on = kept.round_seconds_ago is not None and kept.round_seconds_ago < DAY_SECONDS
+    if oldest < (days + 1) * DAY_SECONDS or has_gone_on:
+        return ok(ABOUT, f"{found}; what nobody needs any more is deleted after {days}")
+    return warning(
+        ABOUT, f"{found}, and nothing begins to delete it after {days}", "is RETENTION_DAYS set where sweep runs?"
+    )
 
 
 def _count(number: int) -> str:

@@ -83,6 +83,7 @@ OVERVIEW = (
                 queries=(
                     Query("min(carillon_swept_seconds_ago)", "seconds ago"),
                     Query(rate("carillon_sweep_republished_total"), "published again, a second"),
+                    Query(rate("carillon_retention_deleted_total"), "deleted by retention, a second"),
                 ),
             ),
         ),

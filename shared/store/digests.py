@@ -76,9 +76,14 @@ class DueDigest:
 
 _JOIN = """
 INSERT INTO digests AS d (id, tenant, key, joined, next_look_at)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::int[], %b::timestamptz[])
+SELECT CASE WHEN EXISTS (SELECT FROM digests o WHERE o.id = n.id) THEN gen_random_uuid() ELSE n.id END, n.tenant, n.key,
+       n.joined, n.closes_at
+FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::int[], %b::timestamptz[]) AS n(id, tenant, key, joined, closes_at)
 ON CONFLICT (key) WHERE phase = 'collecting' DO UPDATE SET joined = d.joined + EXCLUDED.joined
-RETURNING d.key, d.id, d.next_look_at
+RETURNING d.key, d.id, d.next_look_at, d.xmax = 0
+"""
+"""An event that retention has deleted can be posted anew while the digest that it had opened is still there. A row that
+was there before has an `xmax`: it was locked to be changed.
 """
 _OPEN = """
 INSERT INTO notifications (id, tenant, user_id, event_type, traceparent, send_at, expires_at, source, body_hash, data,
@@ -151,11 +156,14 @@ async def join(connection: Connection, joining: Sequence[Joining]) -> dict[UUID,
     Until the transaction ends nobody can close a window that was joined here.
     """
     first = first_of_each(joining)
-    asked = {key: digest_id(key, one.notification_id) for key, one in first.items()}
     counts = Counter(one.key for one in joining)
-    rows = [(asked[key], one.tenant, key, counts[key], one.closes_at) for key, one in first.items()]
+    rows = [
+        (digest_id(key, one.notification_id), one.tenant, key, counts[key], one.closes_at) for key, one in first.items()
+    ]
     found = await connection.execute(_JOIN, transposed((Uuids, Texts, Uuids, Integers, Times), rows))
-    windows = {key: Window(given, closes_at) for key, given, closes_at in await found.fetchall()}
+    found_rows = await found.fetchall()
+    windows = {key: Window(given, closes_at) for key, given, closes_at, _ in found_rows}
+    opened = {key for key, *_, is_new in found_rows if is_new}
     fresh = [
         (
             (w := windows[key]).digest_id,
@@ -167,7 +175,7 @@ async def join(connection: Connection, joining: Sequence[Joining]) -> dict[UUID,
             w.kept_until,
         )
         for key, one in first.items()
-        if windows[key].digest_id == asked[key]
+        if key in opened
     ]
     if fresh:
         await connection.execute(_OPEN, transposed((Uuids, Texts, Texts, Texts, Texts, Times, Times), fresh))

@@ -9,12 +9,14 @@ import psycopg
 from psycopg import AsyncConnection
 
 from shared.errors import DatabaseUnavailable
+from shared.statuses import TERMINAL
 from shared.store.migrating import MigrationChanged, to_apply
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 5
 STUCK_SECONDS = 120
 MOST_COUNTED = 10_000
+MOST_TENANTS = 1_000
 
 _SERVER = """
 SELECT current_setting('server_version_num')::int, current_setting('max_connections')::int,
@@ -36,6 +38,22 @@ SELECT ({_BACKLOG} LIMIT %(most)s) AS waiting),
           LIMIT %(most)s) AS stuck),
        (SELECT count(*) FROM (SELECT FROM dead_letters WHERE status = 'open' LIMIT %(most)s) AS open)
 """  # noqa: S608 - written of constants of ours
+_ENDED = ", ".join(f"'{status}'" for status in sorted(TERMINAL))
+_KEPT = f"""
+WITH RECURSIVE tenants AS (
+    (SELECT tenant FROM notifications ORDER BY tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT n.tenant FROM notifications n WHERE n.tenant > t.tenant ORDER BY n.tenant LIMIT 1)
+    FROM tenants t WHERE t.tenant IS NOT NULL
+), oldest AS (
+    SELECT (SELECT n.created_at FROM notifications n
+            WHERE n.tenant = t.tenant AND n.next_look_at IS NULL AND n.status IN ({_ENDED})
+            ORDER BY n.created_at, n.id LIMIT 1) AS created_at
+    FROM (SELECT tenant FROM tenants LIMIT {MOST_TENANTS}) AS t
+)
+SELECT EXTRACT(EPOCH FROM clock_timestamp() - (SELECT min(created_at) FROM oldest))::float8,
+       (SELECT EXTRACT(EPOCH FROM clock_timestamp() - began_at)::float8 FROM retention)
+"""  # noqa: S608 - constants of ours
 
 _REASONS = (  # what libpq says, and what it means; its own words name users and hosts
     ("password authentication failed", "the user or the password is wrong"),
@@ -65,10 +83,21 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How old the oldest is that has ended, None if nothing has, and when retention last began a round, None if never.
+
+    Of the first `MOST_TENANTS` tenants.
+    """
+
+    oldest_seconds: float | None
+    round_seconds_ago: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
     """What was found. `version` is as in 140005; `missing` are migrations, and `changed` tells of one that was edited.
 
-    `data_directory` is None where this user may not see it; `work` where the schema is not up to date.
+    `data_directory` is None where this user may not see it; `work` and `kept` where the schema is not up to date.
     """
 
     version: int
@@ -81,6 +110,7 @@ class DatabaseFacts:
     missing: tuple[str, ...] = ()
     changed: str | None = None
     work: Work | None = None
+    kept: Kept | None = None
 
 
 async def examine(url: str) -> DatabaseFacts:
@@ -108,11 +138,14 @@ async def _look(connection: AsyncConnection) -> DatabaseFacts:
         missing = tuple([name for name, _ in await to_apply(connection)])
     except MigrationChanged as edited:
         changed = str(edited)
-    work = None
+    work = kept = None
     if not missing and changed is None:
         counts = await (await connection.execute(_WORK, {"most": MOST_COUNTED, "stuck": STUCK_SECONDS})).fetchone()
         assert counts is not None
         work = Work(backlog=counts[0], overdue=counts[1], stuck=counts[2], open_dead_letters=counts[3])
+        ages = await (await connection.execute(_KEPT)).fetchone()
+        assert ages is not None
+        kept = Kept(oldest_seconds=ages[0], round_seconds_ago=ages[1])
     return DatabaseFacts(
         version=row[0],
         most_connections=row[1],
@@ -124,6 +157,7 @@ async def _look(connection: AsyncConnection) -> DatabaseFacts:
         missing=missing,
         changed=changed,
         work=work,
+        kept=kept,
     )
 
 

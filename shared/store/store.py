@@ -20,6 +20,7 @@ from shared.store.letters import Letters
 from shared.store.listing import Listing
 from shared.store.overview import Overview
 from shared.store.receipts import Receipts
+from shared.store.retention import Retention
 from shared.store.sagas import Sagas
 from shared.store.secrets import Secrets
 from shared.store.snapshots import Snapshots
@@ -54,6 +55,7 @@ class Store:
         self.listing = Listing(self.database)
         self.overview = Overview(self.database)
         self.receipts = Receipts(self.database)
+        self.retention = Retention(self.database)
         self.snapshots = Snapshots(self.database)
         self.suppressions = Suppressions(self.database)
         self.templates = Templates(self.database)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.store import Store
+from tests.integration.retaining import keep
 from tests.world import World
 
 
@@ -14,6 +15,12 @@ from tests.world import World
 async def world(store: Store) -> World:
     """Open a world with one person in it."""
     return await World(store).settle_in()
+
+
+@pytest.fixture
+async def keeping(world: World) -> World:
+    """Open the same world, which keeps what has ended for some days only."""
+    return keep(world)
 
 
 @pytest.fixture

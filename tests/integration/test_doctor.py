@@ -16,6 +16,7 @@ from infrastructure.doctor.findings import Check, Finding, Verdict, World, ok
 from shared.store import Store
 from shared.version import VERSION
 from tests.examined import FAULT, NOWHERE, OK, SECRET, WARNING, Provider, found, serving, world
+from tests.integration.retaining import pass_days
 from tests.postgres import PostgresForTests
 from tests.world import World as Inhabited
 
@@ -49,6 +50,29 @@ async def test_what_the_sweep_leaves_lying_is_a_fault(store: Store, database_url
     said = await found(database.look, world(database_url=database_url))
 
     assert "1 should have been looked at by the sweep" in said[FAULT]
+
+
+async def test_how_old_the_oldest_is_and_whether_it_is_deleted_in_time_is_told(store: Store, database_url: str) -> None:
+    inhabited = await Inhabited(store).settle_in()
+    nothing = await found(database.look, world(database_url=database_url))
+    await inhabited.post()
+    await inhabited.deliver_everything()
+    await pass_days(inhabited, 43)
+
+    for_ever = await found(database.look, world(database_url=database_url))
+    nobody = await found(database.look, world(database_url=database_url, retention_days=30))
+    long_kept = await found(database.look, world(database_url=database_url, retention_days=60))
+    await store.retention.go_on(60)
+    in_time = await found(database.look, world(database_url=database_url, retention_days=30))
+    await pass_days(inhabited, 2)
+    stopped = await found(database.look, world(database_url=database_url, retention_days=30))
+
+    assert "nothing has ended yet" in nothing[OK]
+    assert "is 43 days old; it is kept for ever" in for_ever[OK]
+    assert "nothing begins to delete it after 30" in nobody[WARNING]
+    assert "is 43 days old; what nobody needs any more is deleted after 60" in long_kept[OK]
+    assert "is 43 days old; what nobody needs any more is deleted after 30" in in_time[OK]
+    assert "is 45 days old, and nothing begins to delete it after 30" in stopped[WARNING]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.errors import SettingMissing
-from shared.settings import Settings, is_loopback
+from shared.retry_after import LONGEST_SECONDS
+from shared.saga.attempts import LONGEST_WAIT_SECONDS
+from shared.settings import LEAST_RETENTION_DAYS, Settings, is_loopback
+from shared.store.dead_letters import REPLAY_WINDOW_SECONDS
+from shared.workflows import Workflow
 
 Environment = Callable[..., Settings]
 
@@ -196,3 +200,24 @@ def test_with_keys_it_is_never_open(host: str, environment: Environment) -> None
 )
 def test_loopback_is_what_only_this_machine_reaches(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize("days", ["1", "7", "-1", "3651"])
+def test_what_has_ended_is_not_deleted_while_copies_of_it_may_still_come(environment: Environment, days: str) -> None:
+    with pytest.raises(ValidationError):
+        environment(RETENTION_DAYS=days)
+
+
+def test_what_has_ended_is_kept_for_ever_or_longer_than_anything_can_come_back(environment: Environment) -> None:
+    longest = LONGEST_WAIT_SECONDS + REPLAY_WINDOW_SECONDS
+
+    assert environment().retention_days == 0
+    assert environment(RETENTION_DAYS="8").retention_days * 86_400 >= longest
+    assert longest <= LEAST_RETENTION_DAYS * 86_400
+    assert {LONGEST_WAIT_SECONDS, LONGEST_SECONDS, _longest(Workflow, "expires_after_seconds")} == {7 * 86_400}
+
+
+def _longest(model: type[BaseModel], name: str) -> float:
+    """Read the bound of a field that a document may leave out."""
+    (schema,) = [one for one in model.model_json_schema()["properties"][name]["anyOf"] if "maximum" in one]
+    return float(schema["maximum"])
