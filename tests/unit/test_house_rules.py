@@ -45,9 +45,12 @@ def imported(node: ast.AST) -> list[str]:
     return []
 
 
+ENVIRONMENT = frozenset({"os.environ", "os.environb", "os.getenv", "os.putenv"})
+SKIPPING = frozenset({"skip", "skipif", "importorskip", "xfail"})
+
+
 def reads_environment(node: ast.AST) -> bool:
-    names = {"os.environ", "os.environb", "os.getenv", "os.putenv"}
-    return called(node) in names or not names.isdisjoint(imported(node))
+    return called(node) in ENVIRONMENT or not ENVIRONMENT.isdisjoint(imported(node))
 
 
 def mocks(node: ast.AST) -> bool:
@@ -55,9 +58,8 @@ def mocks(node: ast.AST) -> bool:
 
 
 def skips(node: ast.AST) -> bool:
-    skipping = {"skip", "skipif", "importorskip", "xfail"}
     names = [*imported(node), called(node)]
-    return any(name.startswith("pytest.") and name.rpartition(".")[2] in skipping for name in names)
+    return any(name.startswith("pytest.") and name.rpartition(".")[2] in SKIPPING for name in names)
 
 
 def is_too_long(node: ast.AST) -> bool:
@@ -66,9 +68,13 @@ def is_too_long(node: ast.AST) -> bool:
     return (node.end_lineno or node.lineno) - node.lineno + 1 > FUNCTION_LINES
 
 
+LOOKED_AT = (ast.Import, ast.ImportFrom, ast.Attribute, ast.FunctionDef, ast.AsyncFunctionDef)
+"""What the rules are about: the tenth part of all nodes."""
+
+
 @cache
 def nodes(path: Path) -> list[ast.AST]:
-    return list(ast.walk(ast.parse(path.read_text())))
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, LOOKED_AT)]
 
 
 def places(rule: Rule, sources: dict[str, Path] = SOURCES) -> Iterator[str]:
