@@ -100,7 +100,8 @@ class SinkBroker:
         try:
             now = {place: message for place, message in enumerate(messages) if not message.delay_seconds}
             later = {place: message for place, message in enumerate(messages) if message.delay_seconds}
-            answers = {**await self._send(now), **await self._hold_back(later)}
+            until = asyncio.get_running_loop().time() + self._publish_seconds
+            answers = {**await self._hold_back(later, until), **await self._send(now, until)}
             return [answers[place] for place in range(len(messages))]
         finally:
             self._in_hand -= 1
@@ -134,10 +135,9 @@ class SinkBroker:
         """Count nothing: the queues are the Broker's own."""
         return {}
 
-    async def _send(self, wanted: Mapping[int, Message]) -> dict[int, PublishRefused | None]:
+    async def _send(self, wanted: Mapping[int, Message], until: float) -> dict[int, PublishRefused | None]:
         """Send at once as many as there are connections."""
         answers: dict[int, PublishRefused | None] = {}
-        until = asyncio.get_running_loop().time() + self._publish_seconds
         todo = iter(wanted.items())
 
         async def work() -> None:
@@ -150,7 +150,7 @@ class SinkBroker:
             self._doubt_ends_at = time.monotonic() + DOUBT_SECONDS if is_away else 0.0
         return answers
 
-    async def _hold_back(self, wanted: Mapping[int, Message]) -> dict[int, PublishRefused | None]:
+    async def _hold_back(self, wanted: Mapping[int, Message], until: float) -> dict[int, PublishRefused | None]:
         """Have the sweep bring what is due later, from its row."""
         answers: dict[int, PublishRefused | None] = {
             place: _refusal(message, self._look_by) for place, message in wanted.items()
@@ -159,7 +159,7 @@ class SinkBroker:
         if not waits or self._look_by is None:
             return answers
         try:
-            async with asyncio.timeout(self._publish_seconds):
+            async with asyncio.timeout_at(until):
                 await self._look_by(waits)
         except (Transient, TimeoutError):
             refused = PublishRefused("nobody knows whether it is looked at in time")

@@ -215,6 +215,24 @@ async def test_what_no_row_would_bring_in_time_is_refused(broker: SinkBroker, in
     ]
 
 
+async def test_a_database_that_hangs_holds_up_no_publish_for_longer_than_a_sink_may(
+    broker: SinkBroker, ingress: Ingress
+) -> None:
+    never = asyncio.Event()
+
+    async def hang(waits: Sequence[Wait]) -> None:
+        await never.wait()
+
+    broker.lean_on(HINTS, hang)
+
+    outcomes = await broker.publish([command(1, delay_seconds=4), command(2)])
+
+    assert [outcome and str(outcome) for outcome in outcomes] == [
+        "nobody knows whether it is looked at in time",
+        "the sink did not answer: timeout",
+    ]
+
+
 async def test_a_sink_that_took_nothing_is_in_doubt_until_it_takes_something(
     broker: SinkBroker, ingress: Ingress
 ) -> None:
