@@ -1,4 +1,4 @@
-"""The door to the broker: nobody else speaks AMQP."""
+"""The door to the broker: nobody else speaks AMQP, or to a sink."""
 
 from shared.broker.protocol import Broker, Message, OnLoss, PublishRefused, Received, Subscription
 
