@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.errors import SettingMissing
 from shared.events import TENANT
+from shared.overrides import read_overrides
 from shared.rates import parse_rate
 from shared.statuses import Channel, PushService
 
@@ -61,6 +62,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="Postgres; without it the embedded one is started.")
     database_pool_max: int = Field(10, ge=2, le=200, description="Connections that one process may hold.")
     amqp_url: SecretStr | None = Field(None, description="RabbitMQ; without it messages stay in the process.")
+    k_sink: str | None = Field(
+        None, description="Where messages go over HTTP instead of AMQP_URL: the ingress of a Knative Broker."
+    )
+    k_ce_overrides: str | None = Field(
+        None, description='What a SinkBinding adds to each message: {"extensions": {"name": "value"}}.'
+    )
 
     smtp_url: SecretStr | None = Field(
         None,
@@ -206,6 +213,20 @@ class Settings(BaseSettings):
             raise ValueError("must be redis://:password@host:6379/0, rediss:// or unix://")
         return value
 
+    @field_validator("k_sink")
+    @classmethod
+    def _sink_address(cls, value: str | None) -> str | None:
+        found = urlsplit(value or "http://localhost")
+        if found.scheme not in {"http", "https"} or not found.hostname:
+            raise ValueError("must be http://host/path or https://")
+        return value
+
+    @field_validator("k_ce_overrides")
+    @classmethod
+    def _known_overrides(cls, value: str | None) -> str | None:
+        read_overrides(value)
+        return value
+
     @field_validator("otel_exporter_otlp_endpoint")
     @classmethod
     def _collector(cls, value: str | None) -> str | None:
@@ -243,6 +264,16 @@ class Settings(BaseSettings):
         if self.jwt_jwks_url and not (self.jwt_issuer and self.jwt_audience):
             raise ValueError("JWT_JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: its keys may sign for others, too")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_out(self) -> Settings:
+        if self.amqp_url and self.k_sink:
+            raise ValueError("AMQP_URL and K_SINK are two ways for messages: set one")
+        return self
+
+    def extensions(self) -> Mapping[str, str]:
+        """Map what a SinkBinding adds to each message, by name."""
+        return read_overrides(self.k_ce_overrides)
 
     def served(self) -> frozenset[Channel]:
         """List the channels that this installation sends on."""

@@ -20,6 +20,8 @@ LIMITED_FROM = 4
 
 async def look(world: World) -> list[Finding]:
     """Look at it."""
+    if world.settings.k_sink is not None:
+        return [ok(ABOUT, "a sink: Knative's dispatchers bring messages, and nothing here can look into their queues")]
     if world.settings.amqp_url is None:
         return [ok(ABOUT, "built in: messages stay in the process of carillon up")]
     url = world.settings.amqp_url.get_secret_value()

@@ -70,10 +70,11 @@ def _require(name: str, load: Callable[[str], object]) -> None:
 
 
 def open_broker(settings: Settings, *, is_shared: bool = False) -> Broker:
-    """Choose the broker: RabbitMQ, or without AMQP_URL the one in this process, which spans no other.
+    """Choose the broker: RabbitMQ, or a sink, or without AMQP_URL and K_SINK the one in this process, which spans no
+    other.
 
     Raises:
-        SettingMissing: other processes are to see the same messages, and there is no AMQP_URL.
+        SettingMissing: messages are to be consumed that other processes publish, and there is no AMQP_URL.
     """
     if settings.amqp_url is not None:
         from shared.broker.rabbit import RabbitBroker
@@ -81,6 +82,10 @@ def open_broker(settings: Settings, *, is_shared: bool = False) -> Broker:
         return RabbitBroker(settings.amqp_url.get_secret_value())
     if is_shared:
         raise SettingMissing("AMQP_URL is missing: the built-in broker lives in one process only")
+    if settings.k_sink is not None:
+        from shared.broker.sink import SinkBroker
+
+        return SinkBroker(settings.k_sink, settings.extensions())
     from shared.broker.in_process import InProcessBroker
 
     return InProcessBroker()

@@ -14,8 +14,8 @@ from shared.settings import Settings
 
 async def serve(name: str, settings: Settings) -> None:
     """Run one function on HOST:PORT until told to stop; then finish what it holds."""
-    if settings.amqp_url is None:
-        raise SettingMissing("AMQP_URL is missing: a function of its own needs a broker that others see too")
+    if settings.amqp_url is None and settings.k_sink is None:
+        raise SettingMissing("AMQP_URL is missing: a function of its own needs a broker that others see too, or K_SINK")
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         listener = stack.enter_context(listen(settings.host, settings.port))

@@ -59,6 +59,8 @@ class InProcessBroker:
     messages of a cancelled subscription may still be settled.
     """
 
+    holds_back = True
+
     def __init__(
         self,
         *,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 from shared.errors import BrokerUnavailable
 
@@ -13,18 +14,27 @@ class PublishRefused(BrokerUnavailable):
     """The broker did not take a message: unroutable, over its limit, or no confirm in time. The row is still owed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a delayed message is about, and how long it has to wait exactly: its delay is a step of the topology."""
+
+    notification_id: UUID
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message to publish: persistent, mandatory, confirmed.
 
     `queue` is a work queue's name and the routing key; `id` the CloudEvent's id; `body` a structured CloudEvent;
-    `delay_seconds` 0 or one of the topology's delays.
+    `delay_seconds` 0 or one of the topology's delays, `wait` what it is for.
     """
 
     queue: str
     id: str
     body: bytes = field(repr=False)
     delay_seconds: int = 0
+    wait: Wait | None = None
 
 
 class Received(Protocol):
@@ -66,6 +76,10 @@ class Broker(Protocol):
 
     on_loss: OnLoss | None
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether a message with a delay waits here. Where it does not, the sweep brings it, to the second."""
+
     async def start(self) -> None:
         """Connect and declare the topology; return at once if the broker is away, and go on trying."""
 
@@ -90,3 +104,25 @@ class Broker(Protocol):
 
     async def depths(self) -> dict[str, int]:
         """Count the messages that wait in each work queue and in the parking lot; empty when the broker is away."""
+
+
+class Hints(Protocol):
+    """Another way for hints."""
+
+    def send(self, body: bytes) -> None:
+        """Tell everybody who listens; dropped when that is not possible now."""
+
+    async def listen(self, on_hint: OnHint) -> Subscription:
+        """Hear the hints, across lost connections, until cancelled."""
+
+
+LookBy = Callable[[Sequence[Wait]], Awaitable[object]]
+"""Have the sweep look at notifications when they have waited, if it would look later. Raises Transient."""
+
+
+@runtime_checkable
+class Leaning(Protocol):
+    """A broker that neither holds back nor tells everybody: the database does both for it."""
+
+    def lean_on(self, hints: Hints, look_by: LookBy) -> None:
+        """Take what stands in for that, before the start."""

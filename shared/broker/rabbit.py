@@ -45,6 +45,8 @@ class RabbitBroker:
     After a subscription is cancelled its messages may be settled for `settle_seconds`.
     """
 
+    holds_back = True
+
     def __init__(
         self,
         url: str,

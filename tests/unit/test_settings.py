@@ -196,3 +196,36 @@ def test_with_keys_it_is_never_open(host: str, environment: Environment) -> None
 )
 def test_loopback_is_what_only_this_machine_reaches(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_a_sink_is_where_messages_go_instead_of_a_broker(environment: Environment) -> None:
+    settings = environment(
+        K_SINK="http://broker-broker-ingress.carillon.svc", K_CE_OVERRIDES='{"extensions":{"a":"b"}}'
+    )
+
+    assert (settings.k_sink, settings.extensions()) == ("http://broker-broker-ingress.carillon.svc", {"a": "b"})
+
+
+@pytest.mark.parametrize("said", [{}, {"K_CE_OVERRIDES": "{}"}, {"K_CE_OVERRIDES": '{"extensions":null}'}])
+def test_a_sink_without_overrides_adds_nothing(said: dict[str, str], environment: Environment) -> None:
+    assert environment(**said).extensions() == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"K_SINK": "http://a", "AMQP_URL": "amqp://b"}, "AMQP_URL and K_SINK .* set one"),
+        ({"K_SINK": "amqp://a"}, "http://host/path"),
+        ({"K_SINK": "http:///path"}, "http://host/path"),
+        ({"K_CE_OVERRIDES": "a=b"}, '"extensions"'),
+        ({"K_CE_OVERRIDES": '["a"]'}, '"extensions"'),
+        ({"K_CE_OVERRIDES": '{"extensions":["a"]}'}, '"extensions"'),
+        ({"K_CE_OVERRIDES": '{"extensions":{"a":1}}'}, '"extensions"'),
+        ({"K_CE_OVERRIDES": '{"extensions":{"a-b":"c"}}'}, "letters a-z and digits"),
+        ({"K_CE_OVERRIDES": '{"extensions":{"tenant":"c"}}'}, "tenant is an attribute of our own"),
+        ({"K_CE_OVERRIDES": '{"extensions":{"carillonqueue":"c"}}'}, "an attribute of our own"),
+    ],
+)
+def test_a_sink_that_cannot_be_is_refused(said: dict[str, str], why: str, environment: Environment) -> None:
+    with pytest.raises(ValidationError, match=why):
+        environment(**said)
