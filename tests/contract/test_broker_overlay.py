@@ -1,4 +1,4 @@
-"""The overlay for a Knative Broker: as many Triggers as there are queues, whole, and nothing left of RabbitMQ's names."""
+"""The overlay for a Knative Broker: as many Triggers as queues, each of them whole, and nothing left of our queues."""
 
 from __future__ import annotations
 
