@@ -9,13 +9,18 @@ from typing import Any
 import pytest
 
 from infrastructure.local import dispatcher
+from infrastructure.local.addresses import Addresses
 from infrastructure.local.broker_ingress import Carried, carried
+from infrastructure.local.connector import run_sources
 from infrastructure.local.knative_broker import KnativeBroker, check
+from infrastructure.local.manifests import DEFAULT_FOLDER
 from infrastructure.local.records import Delivery, Manifests, Trigger
 from infrastructure.local.targets import NO_ANSWER, Headers
+from infrastructure.local.up import up
 from shared.errors import SettingMissing
 from shared.settings import Settings
 
+OVERLAY = DEFAULT_FOLDER.parent / "overlays" / "broker"
 SLOW = 60.0
 
 
@@ -249,10 +254,6 @@ async def test_who_waits_to_try_again_does_not_hold_up_the_end() -> None:
     assert world.function.ids == ["1"]
 
 
-def manifests(broker: str | None) -> Manifests:
-    return Manifests(broker=broker)
-
-
 @pytest.mark.parametrize(
     ("broker", "settings", "options", "why"),
     [
@@ -267,11 +268,21 @@ def test_what_does_not_go_together_is_told_at_the_start(
     broker: str | None, settings: dict[str, str], options: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(SettingMissing, match=why):
-        check(Settings.model_validate(settings), manifests(broker), **options)
+        check(Settings.model_validate(settings), Manifests(broker=broker), **options)
 
 
 @pytest.mark.parametrize(
     ("broker", "settings"), [("carillon", {}), (None, {}), (None, {"amqp_url": "amqp://localhost"})]
 )
 def test_what_goes_together_is_let_pass(broker: str | None, settings: dict[str, str]) -> None:
-    check(Settings.model_validate(settings), manifests(broker), workers=1)
+    check(Settings.model_validate(settings), Manifests(broker=broker), workers=1)
+
+
+async def test_carillon_does_not_start_on_a_broker_beside_rabbitmq() -> None:
+    with pytest.raises(SettingMissing, match="AMQP_URL is set"):
+        await up(Settings.model_validate({"amqp_url": "amqp://localhost"}), folder=OVERLAY)
+
+
+async def test_the_sources_alone_do_not_run_a_broker() -> None:
+    with pytest.raises(SettingMissing, match="`carillon up` runs it"):
+        await run_sources(Settings(), Addresses(), batch=False, folder=OVERLAY)
