@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.local import dispatcher
+from infrastructure.local import dispatcher, manifests
 from infrastructure.local.addresses import Addresses
 from infrastructure.local.broker_ingress import Carried, carried
 from infrastructure.local.connector import run_sources
@@ -17,6 +19,7 @@ from infrastructure.local.manifests import DEFAULT_FOLDER
 from infrastructure.local.records import Delivery, Manifests, Trigger
 from infrastructure.local.targets import NO_ANSWER, Headers
 from infrastructure.local.up import up
+from shared.broker.topology import WORK_QUEUES
 from shared.errors import SettingMissing
 from shared.settings import Settings
 
@@ -276,6 +279,23 @@ def test_what_does_not_go_together_is_told_at_the_start(
 )
 def test_what_goes_together_is_let_pass(broker: str | None, settings: dict[str, str]) -> None:
     check(Settings.model_validate(settings), Manifests(broker=broker), workers=1)
+
+
+async def test_a_step_whose_trigger_was_deleted_is_not_run(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(DEFAULT_FOLDER.parent, tmp_path / "knative")) / "overlays" / "broker"
+    (copy / "triggers" / "saga-commands-email.yaml").unlink()
+    known = manifests.read(copy)
+    functions = {name: Function() for name in known.services}
+    broker = KnativeBroker(known.triggers)
+
+    async with AsyncExitStack() as stack:
+        await broker.deliver(functions, stack)
+        for queue in WORK_QUEUES:
+            assert broker.take(event(carillonqueue=queue))
+        await until(lambda: bool(functions["compensate"].got))
+
+    assert functions["deliver-email"].got == []
+    assert [len(functions[name].got) for name in ("orchestrate", "deliver-sms", "push-ws")] == [2, 1, 1]
 
 
 async def test_carillon_does_not_start_on_a_broker_beside_rabbitmq() -> None:
