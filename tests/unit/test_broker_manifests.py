@@ -146,7 +146,7 @@ def test_what_a_cluster_would_ignore_lose_or_refuse_is_refused_by_the_name_of_it
     ("name", "old", "new", "why"),
     [
         (BROKER, "kind: Broker\n", "kind: Breaker\n", "triggers/.*: there is no Broker"),
-        (KUSTOMIZATION, "kind: RabbitmqSource\n    p", "kind: Nothing\n    p", "sources/.*: nobody publishes"),
+        (KUSTOMIZATION, "kind: RabbitmqSource\n    p", "kind: Rabbitmq\n    p", "sources/.*: nobody publishes"),
         (KUSTOMIZATION, "../../components/monitoring", "../../components/nothing", "nothing/.*: cannot be read"),
         (KUSTOMIZATION, "../../base", "../../bass", "bass/.*: cannot be read"),
     ],

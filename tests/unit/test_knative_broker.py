@@ -25,6 +25,8 @@ from shared.settings import Settings
 
 OVERLAY = DEFAULT_FOLDER.parent / "overlays" / "broker"
 SLOW = 60.0
+WITHOUT_A_PROVIDER = {"database_url": "postgresql://nowhere/none", "channels": "email"}
+"""So that what is not refused for the Broker is refused for that, and starts nothing."""
 
 
 class Function:
@@ -300,7 +302,7 @@ async def test_a_step_whose_trigger_was_deleted_is_not_run(tmp_path: Path) -> No
 
 async def test_carillon_does_not_start_on_a_broker_beside_rabbitmq() -> None:
     with pytest.raises(SettingMissing, match="AMQP_URL is set"):
-        await up(Settings.model_validate({"amqp_url": "amqp://localhost"}), folder=OVERLAY)
+        await up(Settings.model_validate(WITHOUT_A_PROVIDER | {"amqp_url": "amqp://localhost"}), folder=OVERLAY)
 
 
 async def test_the_sources_alone_do_not_run_a_broker() -> None:
