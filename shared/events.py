@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import Garbage
 from shared.statuses import Channel
@@ -66,7 +66,11 @@ class Event(BaseModel):
     source: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     type: EventType
     tenant: Annotated[str, StringConstraints(pattern=TENANT)] = "default"
-    traceparent: Annotated[str, StringConstraints(pattern=TRACEPARENT)] | None = None
+    traceparent: Annotated[str, StringConstraints(pattern=TRACEPARENT)] | None = Field(
+        None, validation_alias=AliasChoices("traceparent", AliasPath("data", "traceparent"))
+    )
+    """The trace that it belongs to. It travels in the data, too: a dispatcher eats the attribute (measured)."""
+
     data: Reference = Field(default_factory=Reference)
 
 
@@ -97,10 +101,11 @@ def point(reference: Reference) -> str:
 
 
 def _write(names: tuple[str, str], kind: EventType, tenant: str, traceparent: str | None, data: str) -> bytes:
-    trace = f'"traceparent":"{traceparent}",' if traceparent else ""
+    trace = f'"traceparent":"{traceparent}"' if traceparent else ""
     return (
-        f'{{"specversion":"1.0","id":{names[0]},"source":{names[1]},"type":"{kind.value}",'
-        f'"tenant":"{tenant}",{trace}"datacontenttype":"application/json","data":{{{data}}}}}'
+        f'{{"specversion":"1.0","id":{names[0]},"source":{names[1]},"type":"{kind.value}","tenant":"{tenant}",'
+        f'{trace}{"," if trace else ""}"datacontenttype":"application/json",'
+        f'"data":{{{data}{"," if trace else ""}{trace}}}}}'
     ).encode()
 
 

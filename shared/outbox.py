@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -14,6 +14,7 @@ from shared.broker.topology import COMPENSATIONS, EVENTS, PARKING_LOT, RESULTS, 
 from shared.events import EventType as Kind
 from shared.saga import CommandOwed, CompensationOwed, EventOwed, LookOwed, Owed, ResultOwed
 from shared.statuses import Channel
+from shared.waits import Wait
 
 
 class Subject(Protocol):
@@ -50,15 +51,22 @@ def messages(source: str, subject: Subject, items: Iterable[Owed], now: datetime
     """Write the messages for what is owed. What is due beyond the longest delay is left to the sweep."""
     found = []
     for item in items:
-        delay = delay_for((item.due_at - now).total_seconds()) if item.due_at else 0
+        seconds = (item.due_at - now).total_seconds() if item.due_at else 0.0
+        delay = delay_for(seconds)
         if delay is not None:
-            found.append(write(source, subject, item, delay))
+            found.append(write(source, subject, item, delay, seconds))
     return found
 
 
-def write(source: str, subject: Subject, item: Owed, delay_seconds: int = 0) -> Message:
-    """Write the one message for what is owed."""
-    return _message(source, subject, _WRITERS[type(item)](subject, item), delay_seconds)
+def write(
+    source: str, subject: Subject, item: Owed, delay_seconds: int = 0, wait_seconds: float | None = None
+) -> Message:
+    """Write the one message for what is owed; `wait_seconds` is what its delay was chosen for."""
+    message = _message(source, subject, _WRITERS[type(item)](subject, item))
+    if not delay_seconds:
+        return message
+    seconds = delay_seconds if wait_seconds is None else wait_seconds
+    return replace(message, delay_seconds=delay_seconds, wait=Wait(subject.id, seconds))
 
 
 def failed(source: str, subject: Subject) -> Message:
@@ -83,11 +91,11 @@ Written = tuple[str, str, Kind, str]
 """Queue, id, type, and the members of the data beyond notification and epoch."""
 
 
-def _message(source: str, subject: Subject, written: Written, delay_seconds: int = 0) -> Message:
+def _message(source: str, subject: Subject, written: Written) -> Message:
     queue, key, kind, more = written
     data = f'"notification_id":"{subject.id}","epoch":{subject.epoch}{more}'
     body = events.write(key, f"/carillon/{source}", kind, subject.tenant, subject.traceparent, data)
-    return Message(queue=queue, id=key, body=body, delay_seconds=delay_seconds)
+    return Message(queue=queue, id=key, body=body)
 
 
 def _named(subject: Subject, kind: str) -> str:

@@ -8,9 +8,11 @@ from functools import cached_property
 
 from shared.auth import Gate
 from shared.broker import Broker
+from shared.broker.protocol import Leaning
 from shared.loop_lag import LoopLag
 from shared.metrics import Metrics
 from shared.observing import Observer
+from shared.saga.owed import GRACE, NO_GRACE
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.migrating import migrate
@@ -42,12 +44,14 @@ class Resources:
         tracing = open_tracing(settings)
         rules = read_file(settings.workflows_file) if settings.workflows_file else None
         await migrate(database_url)
-        store = Store(database_url, pool_max=settings.database_pool_max)
+        store = Store(database_url, pool_max=settings.database_pool_max, grace=GRACE if broker.holds_back else NO_GRACE)
         await store.open()
         if rules:
             await _put_in_place(store, rules)
         resources = cls(settings=settings, store=store, broker=broker, tracing=tracing)
         broker.on_loss = resources.on_loss
+        if isinstance(broker, Leaning):
+            broker.lean_on(store.hints, store.looks.look_by)
         await broker.start()
         resources.metrics.backlog_limit.set(settings.intake_backlog_max)
         resources._lag.start()

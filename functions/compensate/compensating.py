@@ -198,7 +198,7 @@ def _is_in_inbox(saga: Saga) -> bool:
 def _later(saga: Saga, pause_seconds: float) -> Done:
     """Ask for the compensation again; beyond the longest delay the sweep does."""
     delay = delay_for(pause_seconds)
-    return Done([write(SOURCE, saga, CompensationOwed(), delay)] if delay is not None else [])
+    return Done([write(SOURCE, saga, CompensationOwed(), delay, pause_seconds)] if delay is not None else [])
 
 
 def _answer(change: Change | None, sagas: SagaSet) -> Done:

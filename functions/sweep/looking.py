@@ -8,9 +8,10 @@ from uuid import UUID
 
 from functions.sweep.digesting import look_at_digests
 from functions.sweep.publishing import SOURCE, publish
+from functions.sweep.returning import bring_back
 from shared.broker import Message
 from shared.errors import Transient
-from shared.events import Event
+from shared.events import Event, EventType
 from shared.folding import settle
 from shared.outbox import About, fan_out, messages, write
 from shared.runtime import Resources
@@ -28,7 +29,15 @@ log = logging.getLogger(__name__)
 
 
 async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done | Exception]:
-    """Sweep once for all the ticks of a set."""
+    """Have what came back looked at soon, and sweep once for all the ticks of a set."""
+    returned = [event for event in events if event.type is not EventType.TICK]
+    await bring_back(resources, returned)
+    if len(returned) < len(events):
+        await _sweep(resources)
+    return [Done() for _ in events]
+
+
+async def _sweep(resources: Resources) -> None:
     late = await resources.store.sagas.late_successes(LARGEST_SET)
     await publish(resources, [write(SOURCE, success, success.result) for success in late])
     stalled = await resources.store.fan_outs.due(MOST_FAN_OUTS)
@@ -45,7 +54,6 @@ async def sweep_set(resources: Resources, events: Sequence[Event]) -> list[Done 
     await look_at_digests(resources)
     ceiling = resources.settings.intake_backlog_max + 1
     await resources.store.gauges.count_backlog(ceiling)
-    return [Done() for _ in events]
 
 
 async def _erase(resources: Resources) -> None:

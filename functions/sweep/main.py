@@ -1,6 +1,8 @@
 """Look at what is due, overdue, expired, or whose lease ran out, and publish what is owed.
 
-takes   a tick
+takes   a tick; and, where a Knative Broker stands in for RabbitMQ, what came back from a step that could not take it:
+        notification.accepted | fan_out.requested | delivery.requested | delivery.succeeded | delivery.failed
+        receipt.recorded | notification.due | compensation.requested | notification.failed
 gives   notification.accepted | fan_out.requested | delivery.requested | delivery.succeeded | delivery.failed
         compensation.requested | notification.due
 status  scheduled -> pending | queued (a digest, and its members); pending | queued -> expired;
@@ -15,9 +17,9 @@ from functions.sweep.looking import sweep_set
 from shared.events import EventType
 from shared.step import answer, over_sets
 
-FUNCTION = over_sets("sweep", {EventType.TICK}, sweep_set)
+FUNCTION = over_sets("sweep", set(EventType), sweep_set)
 
 
 async def sweep(event: CloudEvent) -> None:
-    """Take one tick from functions-framework."""
+    """Take one tick, or one event that came back, from functions-framework."""
     await answer(event)

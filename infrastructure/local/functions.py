@@ -84,8 +84,9 @@ def open_broker(settings: Settings, *, is_shared: bool = False) -> Broker:
         raise SettingMissing("AMQP_URL is missing: the built-in broker lives in one process only")
     if settings.k_sink is not None:
         from shared.broker.sink import SinkBroker
+        from shared.broker.sink_line import SinkLine
 
-        return SinkBroker(settings.k_sink, settings.extensions())
+        return SinkBroker(SinkLine(settings.k_sink, settings.extensions()))
     from shared.broker.in_process import InProcessBroker
 
     return InProcessBroker()

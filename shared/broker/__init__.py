@@ -1,5 +1,5 @@
 """The door to the broker: nobody else speaks AMQP, or to a sink."""
 
-from shared.broker.protocol import Broker, Message, OnLoss, PublishRefused, Received, Subscription, Wait
+from shared.broker.protocol import Broker, Message, OnLoss, PublishRefused, Received, Subscription
 
-__all__ = ["Broker", "Message", "OnLoss", "PublishRefused", "Received", "Subscription", "Wait"]
+__all__ = ["Broker", "Message", "OnLoss", "PublishRefused", "Received", "Subscription"]

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
-from uuid import UUID
 
 from shared.errors import BrokerUnavailable
+from shared.waits import Wait
 
 
 class PublishRefused(BrokerUnavailable):
     """The broker did not take a message: unroutable, over its limit, or no confirm in time. The row is still owed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a delayed message is about, and how long it has to wait exactly: its delay is a step of the topology."""
-
-    notification_id: UUID
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

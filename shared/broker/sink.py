@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from shared.broker.protocol import (
     Hints,
@@ -21,12 +22,12 @@ from shared.broker.protocol import (
     PublishRefused,
     Subscription,
 )
-from shared.broker.sink_line import CONNECTIONS, PUBLISH_SECONDS, SinkLine
 from shared.broker.topology import DELAYS_SECONDS
 from shared.errors import Permanent, Transient
 
 log = logging.getLogger(__name__)
 
+PUBLISH_SECONDS = 5.0
 DOUBT_SECONDS = 10.0
 """So long a sink that took nothing of a set counts as away, unless it takes something meanwhile."""
 
@@ -35,25 +36,30 @@ class ConsumedElsewhere(Permanent):
     """Nothing can be consumed from a sink: on a cluster Knative's dispatchers do that."""
 
 
+class Line(Protocol):
+    """The way to the sink."""
+
+    connections: int
+
+    async def send(self, message: Message, until: float) -> PublishRefused | None:
+        """Send one message, until that time on the loop's clock; return why it was not taken. Never raises."""
+
+    async def close(self) -> None:
+        """Let the connections go."""
+
+
 class SinkBroker:
     """The `Broker` behind a sink. `on_loss` is never called: nobody tells a publisher what a sink has lost, and what
     was refused is owed by its row as before.
 
-    `extensions` are added to each event; the last two are for tests.
+    A publish of a set ends after `publish_seconds`.
     """
 
     holds_back = False
 
-    def __init__(
-        self,
-        url: str,
-        extensions: Mapping[str, str] | None = None,
-        *,
-        connections: int = CONNECTIONS,
-        publish_seconds: float = PUBLISH_SECONDS,
-    ) -> None:
+    def __init__(self, line: Line, *, publish_seconds: float = PUBLISH_SECONDS) -> None:
         self.on_loss: OnLoss | None = None
-        self._line = SinkLine(url, extensions or {}, connections)
+        self._line = line
         self._publish_seconds = publish_seconds
         self._hints: Hints | None = None
         self._look_by: LookBy | None = None

@@ -14,7 +14,6 @@ from shared.http_call import Fault, Http, Phase, Reply, Silence
 CONNECTIONS = 32
 """A request waits for the ingress' own confirm: some milliseconds each, so many at once per process."""
 
-PUBLISH_SECONDS = 5.0
 QUEUE_ATTRIBUTE = "carillonqueue"
 """What Triggers filter on, exactly: they know no prefixes, and an event's type does not tell the channel."""
 

@@ -15,6 +15,9 @@ LONGEST_LOOK_SECONDS = 900
 GRACE = timedelta(seconds=5)
 """So long after a due time the sweep brings what the delay queue should have brought."""
 
+NO_GRACE = timedelta()
+"""Where no queue holds anything back, the sweep alone brings it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
@@ -118,15 +121,15 @@ def due_now(items: list[Owed], now: datetime) -> list[Owed]:
     return [item for item in items if item.due_at is None or item.due_at <= now]
 
 
-def next_look(saga: Saga, now: datetime, looks: int = 0) -> datetime | None:
+def next_look(saga: Saga, now: datetime, looks: int = 0, grace: timedelta = GRACE) -> datetime | None:
     """Say when the sweep must look at a saga again; None when never.
 
-    30 s after something was owed at once, doubling to 15 min; otherwise when a wait ends, plus a grace.
+    30 s after something was owed at once, doubling to 15 min; otherwise when a wait ends, plus the grace.
     """
     if saga.digest_id is not None and saga.status is not NotificationStatus.SCHEDULED:
         return None  # its digest is looked at
     items = owed(saga, now)
-    times = [item.due_at + GRACE for item in items if item.due_at is not None and item.due_at > now]
+    times = [item.due_at + grace for item in items if item.due_at is not None and item.due_at > now]
     times += [d.lease_until + timedelta(seconds=1) for d in saga.current() if _is_leased(d, now) and d.lease_until]
     if due_now(items, now):
         times.append(now + timedelta(seconds=min(FIRST_LOOK_SECONDS * 2**looks, LONGEST_LOOK_SECONDS)))

@@ -54,15 +54,15 @@ class Try:
         """What its messages are about."""
         return outbox.About(self.command.notification_id, self.event.tenant, self.command.epoch, self.event.traceparent)
 
-    def again(self, delay_seconds: int) -> Message:
+    def again(self, delay_seconds: int, wait_seconds: float | None = None) -> Message:
         """Write the same command once more."""
         item = CommandOwed(channel=self.channel, attempt=self.command.attempt, epoch=self.command.epoch)
-        return outbox.write(self.step, self.about, item, delay_seconds)
+        return outbox.write(self.step, self.about, item, delay_seconds, wait_seconds)
 
     def later(self, seconds: float) -> Done:
         """Ask for it later; beyond the longest delay only the sweep does."""
         delay = delay_for(seconds)
-        return Done() if delay is None else Done([self.again(delay)])
+        return Done() if delay is None else Done([self.again(delay, seconds)])
 
     def result(self, token: UUID, *, succeeded: bool) -> Done:
         """Announce the outcome that is recorded under a token."""

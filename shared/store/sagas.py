@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from shared.outcomes import Outcome
 from shared.saga import AttemptRecorded, Delivery, Followed, Receipt, ReceiptRecorded, Saga, next_look
-from shared.saga.owed import LONGEST_LOOK_SECONDS
+from shared.saga.owed import GRACE, LONGEST_LOOK_SECONDS
 from shared.statuses import Channel, NotificationStatus
 from shared.store import digests, undoing
 from shared.store.abandoning import abandon
@@ -89,9 +89,12 @@ WHERE id IN (
 class SagaSet:
     """The rows that one transaction has locked."""
 
-    def __init__(self, connection: Connection, known_versions: KnownVersions | None = None) -> None:
+    def __init__(
+        self, connection: Connection, known_versions: KnownVersions | None = None, grace: timedelta = GRACE
+    ) -> None:
         self._connection = connection
         self._known_versions = known_versions or KnownVersions()
+        self._grace = grace
         self._bounced: set[UUID] = set()
         self.now: datetime = datetime.max
 
@@ -225,7 +228,7 @@ class SagaSet:
             await self._connection.execute(_RESOLVE, (Uuids(late),))
         rest = [change for change in changes if looked and not change.entries]
         if rest:
-            rows = [(c.before.id, next_look(c.after, self.now, c.before.looks), c.before.looks + 1) for c in rest]
+            rows = [(c.before.id, self._next_look(c.after, c.before.looks), c.before.looks + 1) for c in rest]
             await self._connection.execute(_TOUCH, transposed((Uuids, Times, Smallints), sorted(rows)))
 
     def _columns(self, changes: Sequence[Change], *, looked: bool) -> list[Column]:
@@ -257,18 +260,22 @@ class SagaSet:
 
     def _look(self, change: Change, *, looked: bool) -> tuple[datetime | None, int]:
         before, after = change.before, change.after
-        wanted = next_look(after, self.now)
+        wanted = self._next_look(after)
         kept = before.next_look_at
         if wanted is None or kept is None or looked or not self.now < kept <= wanted:
             return wanted, 0
         return kept, before.looks  # an unchanged time keeps the row's index entry: a HOT update
 
+    def _next_look(self, saga: Saga, looks: int = 0) -> datetime | None:
+        return next_look(saga, self.now, looks, self._grace)
+
 
 class Sagas:
     """The room of orchestrate, compensate, sweep and replay."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, grace: timedelta = GRACE) -> None:
         self._database = database
+        self._grace = grace
         self._known_versions = KnownVersions()
 
     @asynccontextmanager
@@ -279,7 +286,7 @@ class Sagas:
             DatabaseUnavailable: something that passes; nothing was written, or the outcome is unknown.
         """
         async with self._database.transaction() as connection:
-            yield SagaSet(connection, self._known_versions)
+            yield SagaSet(connection, self._known_versions, self._grace)
 
     async def due(self, limit: int) -> list[UUID]:
         """List what must be looked at, oldest first, without locking or reading it."""

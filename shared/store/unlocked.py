@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
 from psycopg import errors
 
 from shared.saga import AttemptRecorded, Delivery, ReceiptRecorded, Saga
+from shared.saga.owed import GRACE
 from shared.statuses import UNDER_WAY, NotificationStatus
 from shared.store.abandoning import given_up
 from shared.store.changes import Change, delivery_columns, is_resolved
@@ -79,8 +81,10 @@ class ChangedMeanwhile(Exception):
 class UnlockedSet(SagaSet):
     """What was read of a set of sagas. Nothing of it is held."""
 
-    def __init__(self, connection: Connection, known_versions: KnownVersions | None = None) -> None:
-        super().__init__(connection, known_versions)
+    def __init__(
+        self, connection: Connection, known_versions: KnownVersions | None = None, grace: timedelta = GRACE
+    ) -> None:
+        super().__init__(connection, known_versions, grace)
         self._seen: dict[UUID, str] = {}
         self._deliveries_seen: dict[tuple[UUID, str], str] = {}
         self._facts: dict[UUID, Facts] = {}
@@ -217,8 +221,9 @@ def _give_up(why: str) -> NoReturn:
 class UnlockedSagas:
     """The room of orchestrate, where nothing unusual has happened."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, grace: timedelta = GRACE) -> None:
         self._database = database
+        self._grace = grace
         self._known_versions = KnownVersions()
 
     @asynccontextmanager
@@ -229,4 +234,4 @@ class UnlockedSagas:
             DatabaseUnavailable: something that passes; nothing was written, or the outcome is unknown.
         """
         async with self._database.connection() as connection:
-            yield UnlockedSet(connection, self._known_versions)
+            yield UnlockedSet(connection, self._known_versions, self._grace)

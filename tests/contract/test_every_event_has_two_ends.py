@@ -48,13 +48,18 @@ def test_every_kind_of_event_is_given_by_a_function() -> None:
 
 
 def test_every_kind_of_event_is_taken_by_a_function_that_has_a_source() -> None:
-    known = manifests.read()
-    fed = {source.service for source in known.queue_sources} | {source.service for source in known.ping_sources}
-    steps = [load(name).FUNCTION for name in sorted(fed)]
+    steps = [load(name).FUNCTION for name in sorted({source.service for source in manifests.read().queue_sources})]
 
     taken = {kind for step in steps if isinstance(step, Step) for kind in step.takes}
 
-    assert taken == set(EventType) - FOR_PEOPLE_AND_TOOLS
+    assert taken == set(EventType) - OF_A_SOURCE - FOR_PEOPLE_AND_TOOLS
+
+
+def test_whatever_a_step_cannot_take_the_sweep_takes_beside_its_ticks() -> None:
+    (ticked,) = {source.service for source in manifests.read().ping_sources}
+
+    assert ticked == "sweep"
+    assert load("sweep").FUNCTION.takes == set(EventType)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 
 from shared import outbox
-from shared.broker import Broker, Message, PublishRefused, Wait, topology
+from shared.broker import Broker, Message, PublishRefused, topology
 from shared.broker.protocol import Hints, OnHint, Subscription
 from shared.broker.sink import ConsumedElsewhere, SinkBroker
+from shared.broker.sink_line import SinkLine
 from shared.errors import DatabaseUnavailable
 from shared.events import decode
 from shared.saga import CommandOwed
 from shared.statuses import Channel
+from shared.waits import Wait
 from tests.contract.ingress import Ingress, running_ingress
 from tests.contract.listening import eventually
 
@@ -63,7 +65,7 @@ def rows() -> Rows:
 
 @pytest.fixture
 async def broker(ingress: Ingress, rows: Rows) -> AsyncIterator[SinkBroker]:
-    opened = SinkBroker(ingress.url, {"env": "prod"}, connections=4, publish_seconds=0.5)
+    opened = SinkBroker(SinkLine(ingress.url, {"env": "prod"}, connections=4), publish_seconds=0.5)
     opened.lean_on(HINTS, rows.look_by)
     await opened.start()
     yield opened
@@ -128,7 +130,7 @@ async def test_any_other_answer_is_a_refusal(broker: SinkBroker, ingress: Ingres
 
 
 async def test_a_sink_at_another_path_refuses(ingress: Ingress, rows: Rows) -> None:
-    broker = SinkBroker(f"{ingress.url}/default/broker")
+    broker = SinkBroker(SinkLine(f"{ingress.url}/default/broker", {}))
     await broker.start()
 
     (outcome,) = await broker.publish([command()])
@@ -147,7 +149,7 @@ async def test_a_sink_that_hangs_refuses_in_time(broker: SinkBroker, ingress: In
 
 
 async def test_a_sink_that_is_not_there_refuses(broker: SinkBroker) -> None:
-    nowhere = SinkBroker("http://127.0.0.1:1")
+    nowhere = SinkBroker(SinkLine("http://127.0.0.1:1", {}))
     await nowhere.start()
 
     (outcome,) = await nowhere.publish([command()])
@@ -232,7 +234,7 @@ async def test_nothing_can_be_consumed_from_a_sink(broker: SinkBroker) -> None:
 
 
 async def test_a_sink_without_a_database_tells_nobody(ingress: Ingress) -> None:
-    broker: Broker = SinkBroker(ingress.url)
+    broker: Broker = SinkBroker(SinkLine(ingress.url, {}))
 
     broker.hint(b"dropped")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import click
 
@@ -33,40 +34,37 @@ class Range(click.ParamType[range]):
     "--seeds", type=Range(), default="500", show_default=True, help="Run so many, or from the first to the last."
 )
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="So many at once.")
+@click.option("--sink", is_flag=True, help="Behind a sink, as in the overlay of the Broker.")
 @click.option("--everything", is_flag=True, help="Tell also what was only read.")
-def main(seed: int | None, seeds: range, processes: int, *, everything: bool) -> None:
+def main(seed: int | None, seeds: range, processes: int, *, sink: bool, everything: bool) -> None:
     """Let everything go wrong that can, and see whether the promises hold."""
     if seed is not None:
-        verdict = run_seed(seed, everything=everything, with_story=True)
+        verdict = run_seed(seed, is_sink=sink, everything=everything, with_story=True)
         click.echo(verdict.tell())
         sys.exit(1 if verdict.broken else 0)
     failed = 0
-    for verdict in _run(seeds, processes):
+    for verdict in _run(seeds, processes, is_sink=sink):
         failed += 1
         click.echo(verdict.tell(in_short=True) + "\n")
     click.echo(f"{len(seeds)} seeds, {failed} with a broken promise")
     sys.exit(1 if failed else 0)
 
 
-def _run(seeds: range, processes: int) -> Iterator[Verdict]:
+def _run(seeds: range, processes: int, *, is_sink: bool) -> Iterator[Verdict]:
+    failing = partial(_failing_list, is_sink=is_sink)
     if processes == 1:
-        yield from _failing(seeds)
+        for seed in seeds:
+            yield from failing(range(seed, seed + 1))
         return
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(processes) as pool:
-        for verdicts in pool.map(_failing_list, chunks):
+        for verdicts in pool.map(failing, chunks):
             yield from verdicts
 
 
-def _failing(seeds: range) -> Iterator[Verdict]:
-    for seed in seeds:
-        verdict = run_seed(seed)
-        if verdict.broken:
-            yield verdict
-
-
-def _failing_list(seeds: range) -> list[Verdict]:
-    return list(_failing(seeds))
+def _failing_list(seeds: range, *, is_sink: bool) -> list[Verdict]:
+    verdicts = (run_seed(seed, is_sink=is_sink) for seed in seeds)
+    return [verdict for verdict in verdicts if verdict.broken]
 
 
 if __name__ == "__main__":

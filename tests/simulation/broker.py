@@ -78,6 +78,18 @@ class ChaosBroker:
     def _put(self, message: Message) -> None:
         at_once(self.inner.publish([message]))
 
+    def return_to_sweep(self, publisher: Process, received: Received) -> None:
+        """Do with what a step could not take as a dispatcher does: settle it, and only then hand it to the sweep."""
+        world = self._world
+        received.acknowledge()
+        sweepers = world.sweepers()
+        if not sweepers or world.random.random() < world.chaos.weather_for(publisher).message_lost:
+            world.tell("broker", "loses what came back", (received.message_id,))
+            return
+        world.history.seen["an event came back to the sweep"] += 1
+        world.tell("broker", "returns", (received.message_id,))
+        world.random.choice(sweepers).hand(received.body)
+
     def lose_everything(self) -> None:
         """Forget every message; whoever is told by `on_loss` has what is owed published soon."""
         self.inner.lose_everything()
@@ -160,8 +172,12 @@ class Connection:
         def arrive() -> None:
             if line != self._line:
                 return
+            world = self._process.world
             if what == "acknowledge":
-                self._process.world.watch.acknowledged(received.body)
+                world.watch.acknowledged(received.body)
+            elif world.weather.is_sink:
+                world.broker.return_to_sweep(self._process, received)
+                return
             getattr(received, what)()
 
         self._process.wire.send(what, (received.message_id,), arrive)

@@ -16,6 +16,7 @@ from tests.simulation.called_back import OF_CANCELLED
 from tests.simulation.digests import OF_DIGESTS
 from tests.simulation.history import Call
 from tests.simulation.mail import DEADLINE_SECONDS
+from tests.simulation.punctual import LATE_SECONDS, OF_TIME, SLACK_SECONDS, SWEPT_SECONDS
 from tests.simulation.record import Line, Record
 from tests.simulation.sequence import IN_SEQUENCE
 from tests.simulation.store.rows import AttemptRow
@@ -36,15 +37,6 @@ LEAVES: dict[NotificationStatus, frozenset[NotificationStatus]] = {
     N.CANCELLED: frozenset({N.COMPENSATING}),
 }
 """By the design: a replay, a late success, an asynchronous failure or no acknowledgement in time, a receipt."""
-
-LATE_SECONDS = 2.0
-"""By the design: never early, at most so much late."""
-
-SLACK_SECONDS = 1.5
-"""What the ways between processes take in a calm run."""
-
-SWEPT_SECONDS = 10.0
-"""Beyond an hour only the sweep brings it: a grace, and a tick."""
 
 
 def every_accepted_notification_ends(record: Record) -> Iterator[str]:
@@ -262,6 +254,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     *IN_SEQUENCE,
     *OF_CANCELLED,
     *OF_DIGESTS,
+    *OF_TIME,
 )
 
 

@@ -32,6 +32,7 @@ ROOMS = (
     "directory",
     "gauges",
     "inbox",
+    "looks",
     "receipts",
     "views",
 )
@@ -197,12 +198,33 @@ class StoreOverWire(Store):
         self.sagas = cast(Sagas, SagasOverWire(process, store.sagas))
         self.unlocked = cast(UnlockedSagas, UnlockedOverWire(process, store.unlocked))
         self.erasures = store.erasures  # nobody is forgotten here: nothing goes over the wire
+        self.hints = store.hints
         for name in ROOMS:
             setattr(self, name, Room(process.wire, name, getattr(store, name)))
 
     async def is_ready(self) -> bool:
         """Nobody asks here."""
         return True
+
+
+class LineOverWire:
+    """The way of one process to a sink: each message is a request of its own."""
+
+    connections = 4
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def send(self, message: Message, until: float) -> PublishRefused | None:
+        """Send one message by the wire."""
+        world = self._process.world
+        (answer,) = await self._process.wire.call(
+            "publish", ([message],), lambda: world.broker.take(self._process, [message])
+        )
+        return answer
+
+    async def close(self) -> None:
+        """Its process lets go of it when it ends."""
 
 
 class BrokerOverWire:
@@ -213,7 +235,7 @@ class BrokerOverWire:
         self._world: World = process.world
         self._connection = Connection(process)
         self.on_loss: OnLoss | None = None
-        self.is_ready = True
+        self.is_ready = self.holds_back = True
 
     async def start(self) -> None:
         """It is connected already."""

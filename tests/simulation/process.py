@@ -17,6 +17,7 @@ from infrastructure.local.manifests import DEFAULT_FOLDER, QueueSource, read
 from infrastructure.local.sources import QueueRunner
 from infrastructure.local.targets import GATEWAY_TIMEOUT, LARGEST_BATCH, Statuses, Told
 from shared.broker import Broker
+from shared.broker.sink import SinkBroker
 from shared.errors import Garbage
 from shared.events import Event, Garbled, decode
 from shared.outcomes import Line
@@ -25,7 +26,7 @@ from shared.statuses import Channel
 from shared.step import Frame, Step, delivery
 from tests.simulation.loop import Actor, State
 from tests.simulation.mail import Mail
-from tests.simulation.neighbours import BrokerOverWire, Session, StoreOverWire
+from tests.simulation.neighbours import BrokerOverWire, LineOverWire, Session, StoreOverWire
 from tests.simulation.wire import Wire, answer_with
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ class Process:
         self.wire = Wire(world, self)
         self.broker = BrokerOverWire(self)
         self.sessions: list[Session] = []
+        store = StoreOverWire(self, world.store)
         self.resources = Resources(
             settings=world.settings,
-            store=StoreOverWire(self, world.store),
-            broker=cast(Broker, self.broker),
+            store=store,
+            broker=self._sink(store) if world.weather.is_sink else cast(Broker, self.broker),
             metrics=world.metrics,
         )
         self._runners: list[QueueRunner] = []
@@ -103,7 +105,14 @@ class Process:
         self.world.tell(self.name, "starts", ())
         self.arrive(0, lambda: asyncio.create_task(self._start()))
 
+    def _sink(self, store: StoreOverWire) -> Broker:
+        sink = SinkBroker(LineOverWire(self))
+        sink.lean_on(store.hints, store.looks.look_by)
+        return sink
+
     async def _start(self) -> None:
+        if self.world.weather.is_sink:
+            await self.resources.broker.start()
         if self.kind == "ingest":
             self.acceptance = Acceptance(self.resources)
         step = self._step()

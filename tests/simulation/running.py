@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from random import Random
 
 from tests.simulation import story
 from tests.simulation.invariants import broken_promises
 from tests.simulation.record import record_of
-from tests.simulation.weather import Weather
+from tests.simulation.weather import Weather, draw_weather_of_a_sink
 from tests.simulation.world import World
 
 SHORT_LINES = 300
@@ -26,10 +27,11 @@ class Verdict:
     broken: list[str]
     seen: Counter[str]
     lines: list[str]
+    is_sink: bool = False
 
     def tell(self, *, in_short: bool = False) -> str:
         """Write the story, then the sentences that were broken, and how to see it again."""
-        again = f"python -m tests.simulation --seed {self.seed}"
+        again = f"python -m tests.simulation --seed {self.seed}{' --sink' if self.is_sink else ''}"
         ends = [f"BROKEN  {sentence}" for sentence in self.broken] or ["Every promise was kept."]
         lines, left_out = self.lines, len(self.lines) - 2 * SHORT_LINES
         if in_short and left_out > 0:
@@ -49,13 +51,22 @@ def quiet() -> Iterator[None]:
 
 
 def run_seed(
-    seed: int, *, weather: Weather | None = None, everything: bool = False, with_story: bool = False
+    seed: int,
+    *,
+    weather: Weather | None = None,
+    is_sink: bool = False,
+    everything: bool = False,
+    with_story: bool = False,
 ) -> Verdict:
-    """Run one seed. The story is written if it is asked for, or if a promise was broken."""
+    """Run one seed, behind a sink if told so. The story is written if it is asked for, or if a promise was broken."""
+    if is_sink:
+        weather = draw_weather_of_a_sink(Random(f"sink {seed}"))
     with quiet():
         world = World(seed, weather=weather)
         history = world.run()
     broken = broken_promises(record_of(world))
     broken += [f"Nothing of the simulation itself fails: {failure}." for failure in world.loop.failures]
     lines = story.tell(history, everything=everything) if broken or with_story else []
-    return Verdict(seed=seed, climate=world.weather.climate, broken=broken, seen=history.seen, lines=lines)
+    return Verdict(
+        seed=seed, climate=world.weather.climate, broken=broken, seen=history.seen, lines=lines, is_sink=is_sink
+    )

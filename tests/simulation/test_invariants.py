@@ -12,7 +12,7 @@ import pytest
 from shared.saga import AttemptRecorded, Delivery, Entry, OnAmbiguous, Plan, Saga, What
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus, OutcomeKind
 from shared.store.claims import Command
-from tests.simulation import called_back, invariants
+from tests.simulation import called_back, invariants, punctual
 from tests.simulation.digests import OF_DIGESTS
 from tests.simulation.history import Acceptance, Call, DeliveryMoved, History, Moved, Wish
 from tests.simulation.invariants import INVARIANTS, Invariant
@@ -102,7 +102,34 @@ def told(one: Saga, what: What) -> Record:
     return replace(record(one), timeline=(TimelineRow(notification_id=KEY, at=NOON, entries=(line,)),))
 
 
+def waited(until: float, *, is_sink: bool) -> Record:
+    """Make a calm run in which a delivery that was due after ten seconds was asked for at some moment."""
+    waits = DeliveryMoved(
+        at=1,
+        notification=KEY,
+        channel=EMAIL,
+        before=D.SENDING,
+        after=D.DEFERRED,
+        epoch=0,
+        reason="busy",
+        due_at=NOON + timedelta(seconds=10),
+    )
+    asked = replace(waits, at=until, before=D.DEFERRED, after=D.SENDING)
+    one = record(climate=Climate.CALM, delivery_moves=[waits, asked])
+    return replace(one, weather=replace(one.weather, is_sink=is_sink))
+
+
 BROKEN: dict[str, tuple[Invariant, Record, Record]] = {
+    "one that waits for longer than it is due": (
+        punctual.what_waits_is_asked_for_in_time,
+        waited(23.6, is_sink=False),
+        waited(23.4, is_sink=False),
+    ),
+    "one that the sweep alone brings, and too late": (
+        punctual.what_waits_is_asked_for_in_time,
+        waited(13.6, is_sink=True),
+        waited(13.4, is_sink=True),
+    ),
     "one that is under way": (
         invariants.every_accepted_notification_ends,
         record(saga(N.QUEUED)),

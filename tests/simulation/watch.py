@@ -118,6 +118,7 @@ class Watch:
             after=new.status,
             epoch=new.epoch,
             reason=new.reason,
+            due_at=new.due_at,
         )
         self._history.delivery_moves.append(moved)
         self._history.seen[f"a delivery became {new.status}"] += 1
@@ -273,6 +274,8 @@ class Watch:
         self._history.seen[what] += 1
         if what == "receipts.keep" and result:
             self._see_return(values[0])
+        if what == "looks.look_by" and result:
+            self._history.seen["a look was brought forward"] += 1
         if what != "claims.claim":
             return
         channel, commands = values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
@@ -35,6 +35,8 @@ class Weather:
     empties_per_minute: float = 0.0
     outages_per_minute: float = 0.0
     rollouts_per_minute: float = 0.0
+    is_sink: bool = False
+    """Whether messages go to a sink, as in the Broker's overlay: nothing is held back, and no loss is told."""
 
     @property
     def has_sweep(self) -> bool:
@@ -50,6 +52,13 @@ def draw_weather(random: Random) -> Weather:
     if lot < 0.3:
         return _without_sweep(random)
     return _storm(random)
+
+
+def draw_weather_of_a_sink(random: Random) -> Weather:
+    """Draw the weather of a run behind a sink, where there is always a sweep."""
+    if random.random() < 0.2:
+        return Weather(climate=Climate.CALM, seconds=60, latency_seconds=0.02, is_sink=True)
+    return replace(_storm(random), is_sink=True)
 
 
 def _without_sweep(random: Random) -> Weather:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from shared.events import Event as CloudEvent
 from shared.events import EventType, encode
 from shared.metrics import Metrics
+from shared.saga.owed import GRACE, NO_GRACE
 from shared.settings import Settings
 from tests.simulation.broker import ChaosBroker
 from tests.simulation.chaos import Chaos
@@ -30,7 +31,7 @@ from tests.simulation.weather import Weather, draw_weather
 T = TypeVar("T")
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-TICK_SECONDS = 5.0
+TICK_SECONDS, TICK_BEHIND_A_SINK_SECONDS = 5.0, 1.0
 LONGEST_RUN_SECONDS = 3 * 86_400.0
 AFTERMATH_SECONDS = 300.0
 """So long after the end of everything what is still under way may come: zombies, and copies."""
@@ -60,7 +61,12 @@ class World:
         self.loop = VirtualLoop()
         self.context = copy_context()
         self.history, self.metrics, self.settings = History(), Metrics(), SETTINGS
-        self.memory = Memory(now=lambda: NOON + timedelta(seconds=self.loop.time()), random=self.random)
+        self.tick_seconds = TICK_BEHIND_A_SINK_SECONDS if self.weather.is_sink else TICK_SECONDS
+        self.memory = Memory(
+            now=lambda: NOON + timedelta(seconds=self.loop.time()),
+            random=self.random,
+            grace=NO_GRACE if self.weather.is_sink else GRACE,
+        )
         self.store = MemoryStore(self.memory)
         self.store.fan_outs.users_at_once = 2
         self.watch = Watch(self)
@@ -168,7 +174,7 @@ class World:
 
     async def _begin(self) -> None:
         await self.people.settle_in()
-        self.broker.inner.on_loss = self._spread_the_loss
+        self.broker.inner.on_loss = None if self.weather.is_sink else self._spread_the_loss
         await self.broker.inner.start()
         for kind, count in PROCESSES.items():
             for number in range(count):
@@ -194,17 +200,20 @@ class World:
         due = self.watch.next_look()
         if due is None:
             return
-        at = max(math.ceil(due / TICK_SECONDS), math.floor(self.now / TICK_SECONDS) + 1) * TICK_SECONDS
+        at = max(math.ceil(due / self.tick_seconds), math.floor(self.now / self.tick_seconds) + 1) * self.tick_seconds
         if self._ticker is not None and self._ticker.when() > self.now:
             if self._ticker.when() <= at:
                 return
             self._ticker.cancel()
         self._ticker = self.loop.call_at(at, self._tick, context=self.context)
 
+    def sweepers(self) -> list[Process]:
+        """List the sweeps that run."""
+        return [p for p in self.processes() if p.kind == "sweep" and p.actor.state is State.RUNNING]
+
     def _tick(self) -> None:
         event = CloudEvent(id=f"tick-{self.now:g}", source="/simulation", type=EventType.TICK)
-        sweepers = [p for p in self.processes() if p.kind == "sweep" and p.actor.state is State.RUNNING]
-        for process in sweepers[: self.random.choice([1, 1, 2])]:
+        for process in self.sweepers()[: self.random.choice([1, 1, 2])]:
             process.hand(encode(event))
         self._ticker = None
         self._set_ticker()

@@ -62,6 +62,8 @@ def test_every_event_is_written_as_plain_json(event: Event) -> None:
         expected["data"].pop("attempt")
     if event.data.fan_out_id is None:
         expected["data"].pop("position")
+    if event.traceparent is not None:
+        expected["data"]["traceparent"] = event.traceparent
     assert written == {**expected, "datacontenttype": "application/json"}
 
 
@@ -71,7 +73,7 @@ def test_the_cloudevents_sdk_reads_what_we_write() -> None:
     expected = {"notification_id": str(UUID(int=7)), "channel": "email", "attempt": 2, "epoch": 1}
     assert (read["id"], read["type"], read["tenant"]) == (COMMAND.id, COMMAND.type.value, "acme")
     assert read["traceparent"] == TRACE
-    assert read.data == expected
+    assert read.data == {**expected, "traceparent": TRACE}
 
 
 @QUICK
@@ -81,6 +83,39 @@ def test_an_event_in_binary_mode_is_the_same_event(event: Event) -> None:
     data = attributes.pop("data")
 
     assert from_attributes(attributes, data) == event
+
+
+@QUICK
+@given(EVENTS)
+def test_a_trace_survives_a_dispatcher_that_eats_its_attribute(event: Event) -> None:
+    attributes = json.loads(encode(event))
+    data = attributes.pop("data")
+    attributes.pop("traceparent", None)
+
+    assert from_attributes(attributes, data) == event
+    assert decode(json.dumps({**attributes, "data": data}).encode()) == event
+
+
+def test_the_attribute_of_a_trace_counts_before_its_copy() -> None:
+    other = f"00-{'1' * 32}-{'2' * 16}-00"
+
+    assert decode(document(traceparent=other)).traceparent == other
+
+
+@pytest.mark.parametrize("trace", ["x", 1, {}, "", TRACE[:-1]])
+def test_a_trace_that_is_none_is_garbage_in_the_data_too(trace: object) -> None:
+    body = json.loads(document())
+    body.pop("traceparent")
+    body["data"]["traceparent"] = trace
+
+    with pytest.raises(Garbage, match="traceparent"):
+        decode(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("data", ["text", 1, ["traceparent"], True])
+def test_data_that_is_no_object_is_garbage(data: object) -> None:
+    with pytest.raises(Garbage, match="data"):
+        decode(document(data=data, traceparent=None))
 
 
 def test_a_tick_without_data_is_an_event() -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.errors import DatabaseUnavailable
+from shared.saga.owed import GRACE
 from shared.statuses import DELIVERY_TRANSITIONS, MEMBER_TRANSITIONS, NOTIFICATION_TRANSITIONS, Channel
 from shared.store.database import STATEMENT_SECONDS
 from shared.store.directory import User
@@ -49,8 +50,11 @@ class _Blocked(Exception):
 class Memory:
     """The database: its tables, its clock, and the random numbers that it hands out."""
 
-    def __init__(self, *, now: Callable[[], datetime] | None = None, random: Random | None = None) -> None:
+    def __init__(
+        self, *, now: Callable[[], datetime] | None = None, random: Random | None = None, grace: timedelta = GRACE
+    ) -> None:
         self.now = now or (lambda: datetime.now(UTC))
+        self.grace = grace
         self.random = random or Random()
         self.on_commit: Callable[[list[Written]], None] | None = None
         self.deadlocks = 0

@@ -193,15 +193,18 @@ class MemorySagaSet(SagaSet):
             )
 
     def _look(self, change: Change, *, looked: bool) -> tuple[datetime | None, int]:
-        wanted, kept = next_look(change.after, self.now), change.before.next_look_at
+        wanted, kept = self._next_look(change.after), change.before.next_look_at
         if wanted is None or kept is None or looked or not self.now < kept <= wanted:
             return wanted, 0
         return kept, change.before.looks
 
+    def _next_look(self, saga: Saga, looks: int = 0) -> datetime | None:
+        return next_look(saga, self.now, looks, self.transaction.memory.grace)
+
     def _touch(self, tx: Transaction, change: Change) -> None:
         row = tx.lock(tx.memory.notifications, change.before.id)
         assert row is not None
-        look = next_look(change.after, self.now, change.before.looks)
+        look = self._next_look(change.after, change.before.looks)
         saga = replace(row.saga, next_look_at=look, looks=change.before.looks + 1)
         tx.put(tx.memory.notifications, change.before.id, replace(row, saga=saga))
 

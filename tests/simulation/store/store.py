@@ -15,8 +15,10 @@ from tests.simulation.store.directory import MemoryDirectory, MemoryGauges
 from tests.simulation.store.engine import Memory
 from tests.simulation.store.erasures import MemoryErasures
 from tests.simulation.store.fan_outs import MemoryFanOuts
+from tests.simulation.store.hints import MemoryHints
 from tests.simulation.store.inbox import MemoryInbox
 from tests.simulation.store.intake import MemoryIntake
+from tests.simulation.store.looks import MemoryLooks
 from tests.simulation.store.receipts import MemoryReceipts
 from tests.simulation.store.sagas import MemorySagas
 from tests.simulation.store.templates import MemoryTemplates
@@ -43,7 +45,9 @@ class MemoryStore(Store):
         self.gauges = MemoryGauges(memory)
         self.keys = MemoryKeys()
         self.secrets = MemorySecrets()
+        self.hints = MemoryHints()
         self.inbox = MemoryInbox(memory)
+        self.looks = MemoryLooks(memory)
         self.receipts = MemoryReceipts(memory)
         self.templates = MemoryTemplates(memory)
         self.unlocked = MemoryUnlockedSagas(memory)
