@@ -19,6 +19,9 @@ from infrastructure.local.manifest import Manifest, ManifestInvalid
 
 log = logging.getLogger("carillon.local.kustomizing")
 
+QUICK = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Ten times as fast, where PyYAML was built with libyaml: an overlay has three thousand lines."""
+
 FILE = "kustomization.yaml"
 APPLIED = frozenset({"resources", "components", "patches"})
 FOR_CONTAINERS = frozenset({"images", "configurations", "configMapGenerator", "secretGenerator", "generatorOptions"})
@@ -49,7 +52,7 @@ def documents(path: Path) -> list[Manifest]:
         ManifestInvalid: it cannot be read, or holds something else.
     """
     try:
-        found = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        found = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=QUICK))
     except (OSError, yaml.YAMLError) as broken:
         raise ManifestInvalid(path, f"cannot be read: {broken}") from None
     return [Manifest(path, document) for document in found]
