@@ -77,7 +77,7 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         if self._waiting:
-            log.info("events are lost, and owed still", extra={"trigger": self._name, "count": len(self._waiting)})
+            log.info("events are lost, and owed still", extra={"queue": self._name, "count": len(self._waiting)})
 
     def _spread(self) -> None:
         while self._receiver and self._waiting and len(self._running) < self._room and not self._stopping.is_set():
@@ -105,7 +105,7 @@ class Dispatcher:
         except TimeoutError:
             return NO_ANSWER
         except Exception:
-            log.exception("a delivery failed", extra={"trigger": self._name})
+            log.exception("a delivery failed", extra={"queue": self._name})
             return NO_ANSWER
 
     async def _back_off(self, seconds: float) -> bool:

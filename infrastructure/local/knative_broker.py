@@ -58,15 +58,17 @@ class TriggerRunner:
             self._drop(event, status)
             return
         where = f"http://{trigger.service}.{trigger.namespace}.svc.cluster.local"
-        log.warning("an event goes to the dead-letter sink", extra=_extra(trigger, event, status))
+        log.warning(
+            "an event goes to the dead-letter sink",
+            extra={"queue": trigger.name, "event_id": event.attributes["id"], "status": status},
+        )
         self._dead.offer(event.marked(knativeerrordest=where, knativeerrorcode=str(status)))
 
     def _drop(self, event: Carried, status: int) -> None:
-        log.error("an event is dropped, and owed still", extra=_extra(self.trigger, event, status))
-
-
-def _extra(trigger: Trigger, event: Carried, status: int) -> dict[str, object]:
-    return {"trigger": trigger.name, "event_id": event.attributes["id"], "status": status}
+        log.error(
+            "an event is dropped, and owed still",
+            extra={"queue": self.trigger.name, "event_id": event.attributes["id"], "status": status},
+        )
 
 
 class KnativeBroker:

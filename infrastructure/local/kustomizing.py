@@ -76,7 +76,7 @@ def _resource(path: Path) -> list[Manifest]:
     if path.suffix not in {".yaml", ".yml"}:
         return build(path.resolve())
     if not path.exists():
-        log.warning("a file that a kustomization lists is not there", extra={"file": str(path)})
+        log.warning("a file that a kustomization lists is not there", extra={"place": path.name})
         return []
     return documents(path)
 

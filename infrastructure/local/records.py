@@ -6,13 +6,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from shared.broker.sink_line import QUEUE_ATTRIBUTE
 from shared.broker.topology import commands
 from shared.statuses import Channel
 
 MAX_PARALLELISM = 1000
-
-QUEUE_ATTRIBUTE = "carillonqueue"
-"""The extension by which a message on a Broker says which work queue it is for."""
 
 _ISO_DURATION = re.compile(
     r"^P(?=\d|T\d)(?:(?P<days>\d+(?:\.\d+)?)D)?"

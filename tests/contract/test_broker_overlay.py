@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.local.records import duration_seconds
 from infrastructure.rabbitmq.generate import ROOT
+from shared.broker.sink_line import QUEUE_ATTRIBUTE
 from shared.broker.topology import WORK_QUEUES
 from tests.contract.rendering import KNATIVE, Object, documents, name, render
 
@@ -38,7 +39,7 @@ def rendered(kind: str, version: str = "") -> dict[str, Object]:
 
 def queue(trigger: Object) -> Any:
     """Name the work queue that a Trigger stands for."""
-    return trigger["spec"]["filter"]["attributes"].get("carillonqueue")
+    return trigger["spec"]["filter"]["attributes"].get(QUEUE_ATTRIBUTE)
 
 
 def test_every_work_queue_has_one_trigger() -> None:
@@ -58,7 +59,7 @@ def test_a_trigger_brings_to_a_function_what_the_bases_source_brings_it(file: st
 @triggers
 def test_a_trigger_filters_by_the_queue_alone_in_the_only_way_that_works(file: str, trigger: Object) -> None:
     assert "filters" not in trigger["spec"], "which RabbitMQ's broker ignores: the Trigger would get everything"
-    assert list(trigger["spec"]["filter"]["attributes"]) == ["carillonqueue"]
+    assert list(trigger["spec"]["filter"]["attributes"]) == [QUEUE_ATTRIBUTE]
 
 
 @triggers

@@ -76,9 +76,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def migrate_to_newest(url: str) -> None:
+    """Prepare the database that others are copied from."""
+    await migrate(url)
+
+
 async def run(postgres: PostgresForTests, stack: AsyncExitStack, **settings: Any) -> str:
     """Run everything behind one address, which is returned."""
-    database = await postgres.fresh_database(migrate)
+    database = await postgres.fresh_database(migrate_to_newest)
     known = manifests.read(OVERLAY)
     quick = tuple(replace(one, delivery=replace(one.delivery, backoff_seconds=0.005)) for one in known.triggers)
     known = replace(known, triggers=quick)

@@ -79,7 +79,7 @@ def test_a_trigger_whose_file_is_deleted_does_not_run(folder: Path, caplog: pyte
         known = manifests.read(folder)
 
     assert queues(known) == set(WORK_QUEUES) - {EVENTS}
-    assert [Path(record.__dict__["file"]).name for record in caplog.records] == ["events-main.yaml"]
+    assert [record.__dict__["place"] for record in caplog.records] == ["events-main.yaml"]
 
 
 def test_a_trigger_that_the_kustomization_does_not_list_does_not_run(folder: Path) -> None:
