@@ -28,6 +28,10 @@ class Ingress:
         self.is_open = asyncio.Event()
         self.is_open.set()
 
+    def has_taken(self, count: int) -> bool:
+        """Tell whether it has taken so many events."""
+        return len(self.events) >= count
+
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request."""
         self.connections.add(request.transport)

@@ -46,6 +46,8 @@ def acknowledge(message: Received) -> None:
 
 
 def messages(queue: str, *ids: str, delay_seconds: int = 0) -> list[Message]:
-    return [
-        Message(queue=queue, id=each, body=f'{{"id":"{each}"}}'.encode(), delay_seconds=delay_seconds) for each in ids
-    ]
+    return [Message(queue=queue, id=each, body=_event(each), delay_seconds=delay_seconds) for each in ids]
+
+
+def _event(key: str) -> bytes:
+    return f'{{"specversion":"1.0","id":"{key}","source":"/tests","type":"test"}}'.encode()

@@ -1,4 +1,4 @@
-"""What every broker promises: one suite for RabbitMQ and for the one in the process."""
+"""What every broker promises: one suite for RabbitMQ, for the one in the process, and for what a sink can promise."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.contract.listening import Inbox, acknowledge, eventually, messages
 QUEUE = topology.EVENTS
 
 
-async def test_a_broker_is_ready_from_its_start_to_its_stop(make_broker: Callable[[], Broker]) -> None:
-    broker = make_broker()
+async def test_a_broker_is_ready_from_its_start_to_its_stop(make_publisher: Callable[[], Broker]) -> None:
+    broker = make_publisher()
     before = broker.is_ready
 
     await broker.start()
@@ -62,23 +62,23 @@ async def test_messages_of_one_queue_arrive_in_order_and_together(broker: Broker
     assert inbox.calls < 200
 
 
-async def test_outcomes_come_in_the_order_of_the_messages(broker: Broker) -> None:
+async def test_outcomes_come_in_the_order_of_the_messages(publisher: Broker) -> None:
     mixed = [*messages(QUEUE, "first"), *messages("no.such.queue", "lost"), *messages(topology.RESULTS, "last")]
 
-    outcomes = await broker.publish(mixed)
+    outcomes = await publisher.publish(mixed)
 
     assert [type(outcome) for outcome in outcomes] == [type(None), PublishRefused, type(None)]
 
 
-async def test_publishing_nothing_succeeds(broker: Broker) -> None:
-    outcomes = await broker.publish([])
+async def test_publishing_nothing_succeeds(publisher: Broker) -> None:
+    outcomes = await publisher.publish([])
 
     assert outcomes == []
 
 
 @pytest.mark.parametrize(("queue", "delay_seconds"), [("no.such.queue", 0), ("no.such.queue", 2), (QUEUE, 3)])
-async def test_a_message_that_would_reach_nobody_is_refused(broker: Broker, queue: str, delay_seconds: int) -> None:
-    outcomes = await broker.publish(messages(queue, "lost", delay_seconds=delay_seconds))
+async def test_a_message_that_would_reach_nobody_is_refused(publisher: Broker, queue: str, delay_seconds: int) -> None:
+    outcomes = await publisher.publish(messages(queue, "lost", delay_seconds=delay_seconds))
 
     assert isinstance(outcomes[0], PublishRefused)
 
@@ -238,15 +238,15 @@ async def test_a_queue_that_the_table_does_not_know_cannot_be_consumed(broker: B
         await broker.subscribe("no.such.queue", Inbox(), 10)
 
 
-async def test_a_hint_reaches_everybody_who_listens(broker: Broker) -> None:
+async def test_a_hint_reaches_everybody_who_listens(publisher: Broker) -> None:
     heard: dict[str, list[bytes]] = {"one": [], "two": []}
-    await broker.listen(heard["one"].append)
-    two = await broker.listen(heard["two"].append)
+    await publisher.listen(heard["one"].append)
+    two = await publisher.listen(heard["two"].append)
 
-    broker.hint(b"for both")
+    publisher.hint(b"for both")
     await eventually(lambda: all(heard.values()))
     await two.cancel()
-    broker.hint(b"for one")
+    publisher.hint(b"for one")
 
     await eventually(lambda: len(heard["one"]) == 2)
     assert heard == {"one": [b"for both", b"for one"], "two": [b"for both"]}
@@ -273,23 +273,23 @@ async def test_depths_name_every_work_queue_and_the_parking_lot(broker: Broker) 
     assert depths == dict.fromkeys((*topology.WORK_QUEUES, topology.PARKING_LOT), 0)
 
 
-async def test_a_publish_under_way_is_answered_when_the_broker_stops(broker: Broker) -> None:
-    under_way = asyncio.create_task(broker.publish(messages(QUEUE, *"abc")))
+async def test_a_publish_under_way_is_answered_when_the_broker_stops(publisher: Broker) -> None:
+    under_way = asyncio.create_task(publisher.publish(messages(QUEUE, *"abc")))
     await asyncio.sleep(0)
 
-    await broker.stop()
+    await publisher.stop()
 
     assert await under_way == [None, None, None]
 
 
-async def test_after_the_stop_a_publish_is_refused_instead_of_raising(broker: Broker) -> None:
-    await broker.stop()
+async def test_after_the_stop_a_publish_is_refused_instead_of_raising(publisher: Broker) -> None:
+    await publisher.stop()
 
-    outcomes = await broker.publish(messages(QUEUE, "late"))
+    outcomes = await publisher.publish(messages(QUEUE, "late"))
 
     assert isinstance(outcomes[0], PublishRefused)
-    assert not broker.is_ready
-    assert await broker.depths() == {}
+    assert not publisher.is_ready
+    assert await publisher.depths() == {}
 
 
 async def until_depth(broker: Broker, queue: str, depth: int) -> None:

@@ -32,7 +32,10 @@ class MemoryLooks(Looks):
 
 
 def _in_order(waits: Sequence[Wait]) -> list[Wait]:
-    return sorted(waits, key=lambda wait: wait.notification_id)
+    earliest: dict[UUID, Wait] = {}
+    for wait in sorted(waits, key=lambda wait: (wait.notification_id, wait.seconds)):
+        earliest.setdefault(wait.notification_id, wait)
+    return list(earliest.values())
 
 
 def _sooner(tx: Transaction, wait: Wait) -> int:
