@@ -53,7 +53,7 @@ async def _sweep(resources: Resources) -> None:
     await _erase(resources)
     await look_at_digests(resources)
     ceiling = resources.settings.intake_backlog_max + 1
-    await resources.store.gauges.count_backlog(ceiling)
+    await resources.store.gauges.recount(ceiling)
 
 
 async def _erase(resources: Resources) -> None:

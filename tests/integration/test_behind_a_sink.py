@@ -11,11 +11,13 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from infrastructure.local.functions import open_broker
+from infrastructure.local.serve import serve as serve_alone
 from shared import outbox, serve
 from shared.broker import PublishRefused
 from shared.broker.sink import SinkBroker
@@ -28,12 +30,13 @@ from shared.runtime import Resources
 from shared.saga import CommandOwed
 from shared.serve import App
 from shared.settings import Settings
-from shared.statuses import Channel, NotificationStatus
+from shared.statuses import Channel, NotificationStatus, OutcomeKind
 from shared.store import Store
 from shared.store.fan_outs import NewFanOut
 from tests.asgi import Answer, call, resources
 from tests.contract.ingress import Ingress, running_ingress
 from tests.contract.listening import eventually
+from tests.contract.stage import Stage, outcome
 from tests.traces import SAMPLED, Notes
 from tests.world import TENANT, USER, World
 
@@ -91,6 +94,12 @@ def test_with_a_sink_messages_go_there_and_sources_are_told_that_they_cannot_con
         open_broker(settings, is_shared=True)
 
 
+@pytest.mark.parametrize(("said", "missing"), [({}, "AMQP_URL"), ({"k_sink": "http://broker"}, "DATABASE_URL")])
+async def test_a_function_of_its_own_needs_a_broker_or_a_sink(said: dict[str, Any], missing: str) -> None:
+    with pytest.raises(SettingMissing, match=f"^{missing}"):
+        await serve_alone("sweep", Settings(host="127.0.0.1", port=0, **said))
+
+
 async def test_one_trace_goes_through_all_hops_and_every_answer_is_a_success(
     opened: Resources, ingress: Ingress
 ) -> None:
@@ -128,6 +137,18 @@ async def test_what_is_delayed_is_not_sent_and_its_row_is_looked_at_in_time(
 
     assert (outcomes, ingress.events) == ([None], [])
     assert await world.next_look_in(key) == pytest.approx(5.5, abs=0.5)
+
+
+async def test_what_is_tried_again_is_looked_at_when_it_is_due_and_not_a_grace_later(opened: Resources) -> None:
+    stage = await Stage(opened.store, World(opened.store).turn_clock).settle_in()
+    command = await stage.route()
+    claim = await stage.claim(command)
+    await stage.record(command, claim.token, outcome(OutcomeKind.TRANSIENT))
+
+    await stage.fold_attempt(command, claim.token)
+
+    saga = await stage.saga(command.notification_id)
+    assert saga.next_look_at == saga.deliveries[0].due_at
 
 
 async def test_hints_go_by_way_of_the_database(opened: Resources, store: Store) -> None:

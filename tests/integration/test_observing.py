@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from functools import partial
 
 from shared import serve
@@ -11,7 +12,7 @@ from shared.loop_lag import LoopLag
 from shared.metrics import Metrics
 from shared.store import Store
 from shared.store.breakers import FAILURES_TO_OPEN
-from shared.store.gauges import STALLED_LOOKS, STUCK_LOOKS
+from shared.store.gauges import MANY, RECOUNT_SECONDS, STALLED_LOOKS, STUCK_LOOKS
 from tests.asgi import call, resources
 from tests.contract.listening import eventually
 from tests.world import EMAIL, TENANT, World, first_command
@@ -41,6 +42,23 @@ async def test_a_scrape_shows_what_the_sweep_has_counted(world: World) -> None:
     assert swept is not None
     assert 3_600 <= oldest < 3_700
     assert 0 <= swept < 60
+
+
+async def test_much_that_waits_is_not_counted_again_a_moment_later(store: Store) -> None:
+    await store.database.run(
+        "INSERT INTO fan_outs (id, tenant, event_type, body_hash, event, user_ids, total, next_look_at)"
+        " VALUES (gen_random_uuid(), 'default', 'sale', '', '', '{}', %s, clock_timestamp())",
+        (MANY,),
+    )
+    gauges, counts = store.gauges, []
+
+    for moment in ("", "UPDATE fan_outs SET total = total + 1", "UPDATE gauges SET updated_at = updated_at - %s"):
+        if moment:
+            await store.database.run(moment, (timedelta(seconds=RECOUNT_SECONDS),) if "%s" in moment else ())
+        await gauges.recount(100)
+        counts.append(await gauges.backlog())
+
+    assert counts == [MANY, MANY, MANY + 1]
 
 
 async def test_open_dead_letters_are_counted_and_settled_ones_are_not(world: World) -> None:

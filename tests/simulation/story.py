@@ -25,7 +25,7 @@ WORDS: Mapping[str, str] = {
     "dead_letters.keep_bytes": "keeps what it cannot use",
     "dead_letters.replay": "starts a dead letter over",
     "gauges.backlog": "reads the backlog",
-    "gauges.count_backlog": "counts the backlog",
+    "gauges.recount": "counts the backlog",
     "inbox.acknowledge": "notes an acknowledgement",
     "inbox.put": "puts it into the inbox",
     "intake.keep": "keeps it",
@@ -51,7 +51,7 @@ QUIET = frozenset(
     {
         "breakers.read",
         "gauges.backlog",
-        "gauges.count_backlog",
+        "gauges.recount",
         "sagas.attempts",
         "sagas.late_successes",
         "sagas.receipts",

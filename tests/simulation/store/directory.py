@@ -67,6 +67,10 @@ class MemoryGauges(Gauges):
         """Count what is under way, up to a ceiling, and keep the figure."""
         return await self._memory.run(partial(_count_backlog, ceiling))
 
+    async def recount(self, ceiling: int) -> None:
+        """Count it."""
+        await self.count_backlog(ceiling)
+
     async def backlog(self) -> int:
         """Read how many were under way when the sweep last counted."""
         return self._memory.gauges.rows.get("backlog", 0)
