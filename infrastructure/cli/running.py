@@ -25,9 +25,14 @@ AT = click.option("--at", metavar="URL", help="Where all others are, as in http:
         "PORT=8001 carillon up",
         "carillon up --workers 2",
         "carillon up --processes --batch",
+        "carillon up --manifests knative/overlays/broker",
     )
 )
-@click.option("--processes", is_flag=True, help="One process per function, called as Knative calls it. Needs AMQP_URL.")
+@click.option(
+    "--processes",
+    is_flag=True,
+    help="One process per function, called as Knative calls it. Needs AMQP_URL, or manifests with a Broker.",
+)
 @click.option("--batch", is_flag=True, help="With --processes: send what is there together, not one event a request.")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, help="Share the work among so many processes. Needs AMQP_URL."

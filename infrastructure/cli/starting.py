@@ -18,7 +18,7 @@ MANIFESTS = click.option(
     "--manifests",
     "folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where Services, sources and routes are read from, instead of this project's knative/base.",
+    help="Where Services, sources or Triggers, and routes are read from, instead of this project's knative/base.",
 )
 
 

@@ -39,8 +39,8 @@ SECRETS = frozenset(
 ELSEWHERE: Mapping[str, tuple[Place, str]] = {
     "host": (Place.MANIFEST, "a container listens on every address of its own"),
     "port": (Place.NOWHERE, "Knative gives it; the image says 8080"),
-    "k_sink": (Place.NOWHERE, "a SinkBinding gives it, where a Knative Broker stands in for RabbitMQ"),
-    "k_ce_overrides": (Place.NOWHERE, "a SinkBinding gives it beside K_SINK"),
+    "k_sink": (Place.NOWHERE, "`knative/overlays/broker` writes it into each function in place of AMQP_URL"),
+    "k_ce_overrides": (Place.NOWHERE, "a SinkBinding gives it, where somebody has one"),
     "function": (Place.NOWHERE, "the manifest's arguments name it; OpenFaaS has no arguments"),
     "secrets_dir": (Place.NOWHERE, "secrets come as variables; OpenFaaS and Docker mount them as files"),
     "api_open": (Place.NOWHERE, "for a laptop alone"),

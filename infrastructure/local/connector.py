@@ -20,6 +20,7 @@ from infrastructure.local.running_sources import Sources
 from infrastructure.local.server import HttpServer, StopSignals, listen
 from infrastructure.local.targets import HttpTarget
 from shared.broker.protocol import Broker
+from shared.errors import SettingMissing
 from shared.settings import Settings
 
 
@@ -33,6 +34,10 @@ async def run_sources(
 ) -> None:
     """Run every source of the manifests against the functions' addresses until told to stop."""
     known = manifests.read(folder).serving(settings.served())
+    if known.broker is not None:
+        raise SettingMissing(
+            f"the Broker {known.broker} has no queues that anybody else could read: `carillon up` runs it"
+        )
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         broker = open_broker(settings, is_shared=True)

@@ -1,14 +1,14 @@
-"""Read the manifests in `knative/base/`, the same files that the cluster applies."""
+"""Read the manifests in `knative/`, the same files that the cluster applies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from infrastructure.local import kustomizing
+from infrastructure.local.manifest import Manifest, ManifestInvalid
 from infrastructure.local.records import (
     MAX_PARALLELISM,
     Manifests,
@@ -19,96 +19,53 @@ from infrastructure.local.records import (
     duration_seconds,
 )
 from infrastructure.local.schedule import Schedule, ScheduleInvalid
-from shared.errors import Permanent
+from infrastructure.local.trigger_manifests import read_broker
 
 __all__ = ["DEFAULT_FOLDER", "ManifestInvalid", "Manifests", "PingSource", "QueueSource", "Route", "Service", "read"]
 
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "knative" / "base"
 VISIBILITY = "networking.knative.dev/visibility"
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml where this Python's yaml was built with it: a tenth of the time, and every start reads some thirty files."""
-
-
-class ManifestInvalid(Permanent):
-    """A manifest says what cannot be. Names the file."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}")
-
-
-class Manifest:
-    """One document of one file, and a way to read its fields that names the file when one is wrong."""
-
-    def __init__(self, path: Path, document: Any) -> None:
-        if not isinstance(document, dict):
-            raise ManifestInvalid(path, "is no Kubernetes object")
-        self.path = path
-        self.document = document
-        self.kind = document.get("kind")
-
-    def get(self, place: str, kind: type, default: Any = ...) -> Any:
-        """Return the field at a dotted place; without a default it must be there."""
-        value: Any = self.document
-        for part in place.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is None and default is not ...:
-            return default
-        if value is None:
-            raise self.invalid(f"{place} is missing")
-        if type(value) is not kind:  # a YAML boolean is an int to isinstance
-            raise self.invalid(f"{place} is {value!r}")
-        return value
-
-    def invalid(self, why: str) -> ManifestInvalid:
-        """Name the file in an error."""
-        return ManifestInvalid(self.path, why)
-
-    def sink(self, services: dict[str, Service]) -> str:
-        """Return the Service that a source sends to."""
-        name: str = self.get("spec.sink.ref.name", str)
-        if name not in services:
-            raise self.invalid(f"spec.sink.ref names {name}, which has no Service")
-        return name
-
 
 def read(folder: Path = DEFAULT_FOLDER) -> Manifests:
-    """Read services/, sources/ and gateway.yaml of a folder. What has no file does not run.
+    """Read services/, sources/ and gateway.yaml of a folder, or what its kustomization puts together from others.
+
+    What has no file does not run.
 
     Raises:
         ManifestInvalid: a file is no YAML, breaks a rule of its kind, or names a Service that is not there.
     """
-    services = {}
-    for manifest in _manifests(folder / "services"):
-        service = _service(manifest)
-        services[service.name] = service
+    found = kustomizing.build(folder) if kustomizing.is_overlay(folder) else list(_listed(folder))
+    services = {one.name: one for one in map(_service, _of_kind(found, "Service", "serving.knative.dev"))}
     sources = []
-    for manifest in _manifests(folder / "sources"):
-        reader = SOURCE_KINDS.get(manifest.kind)
-        if reader is None:
-            raise manifest.invalid(f"the local runtime does not know the kind {manifest.kind}")
-        sources.append(reader(manifest, services))
+    for manifest in found:
+        if manifest.group == "sources.knative.dev":
+            reader = SOURCE_KINDS.get(manifest.kind)
+            if reader is None:
+                raise manifest.invalid(f"the local runtime does not know the kind {manifest.kind}")
+            sources.append(reader(manifest, services))
+    broker, triggers = read_broker(found, services)
     return Manifests(
         services=services,
         queue_sources=tuple(source for source in sources if isinstance(source, QueueSource)),
         ping_sources=tuple(source for source in sources if isinstance(source, PingSource)),
-        routes=tuple(_routes(folder / "gateway.yaml", services)),
+        routes=tuple(_routes(found, services)),
+        broker=broker,
+        triggers=triggers,
     )
 
 
-def _manifests(folder: Path) -> Iterator[Manifest]:
-    if not folder.is_dir():
-        raise ManifestInvalid(folder, "is missing")
-    for path in sorted(folder.glob("*.yaml")):
-        yield from _documents(path)
+def _listed(folder: Path) -> Iterator[Manifest]:
+    for place in (folder / "services", folder / "sources"):
+        if not place.is_dir():
+            raise ManifestInvalid(place, "is missing")
+        for path in sorted(place.glob("*.yaml")):
+            yield from kustomizing.documents(path)
+    yield from kustomizing.documents(folder / "gateway.yaml")
 
 
-def _documents(path: Path) -> list[Manifest]:
-    try:
-        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=LOADER))
-    except (OSError, yaml.YAMLError) as broken:
-        raise ManifestInvalid(path, f"cannot be read: {broken}") from None
-    return [Manifest(path, document) for document in documents]
+def _of_kind(found: Iterable[Manifest], kind: str, group: str) -> Iterator[Manifest]:
+    return (one for one in found if (one.kind, one.group) == (kind, group))
 
 
 def _service(manifest: Manifest) -> Service:
@@ -137,7 +94,7 @@ def _queue_source(manifest: Manifest, services: dict[str, Service]) -> QueueSour
         name=manifest.get("metadata.name", str),
         namespace=manifest.get("metadata.namespace", str, "default"),
         queue=manifest.get("spec.rabbitmqResourcesConfig.queueName", str),
-        service=manifest.sink(services),
+        service=manifest.service("spec.sink", services),
         parallelism=parallelism,
         retry=manifest.get("spec.delivery.retry", int, 0),
         backoff_policy=policy,
@@ -164,7 +121,7 @@ def _ping_source(manifest: Manifest, services: dict[str, Service]) -> PingSource
         name=manifest.get("metadata.name", str),
         namespace=manifest.get("metadata.namespace", str, "default"),
         schedule=schedule,
-        service=manifest.sink(services),
+        service=manifest.service("spec.sink", services),
         data=data,
     )
 
@@ -175,11 +132,10 @@ SOURCE_KINDS: dict[Any, Callable[[Manifest, dict[str, Service]], QueueSource | P
 }
 
 
-def _routes(path: Path, services: dict[str, Service]) -> Iterator[Route]:
-    for manifest in _documents(path):
-        if manifest.kind == "HTTPRoute":
-            for rule in manifest.get("spec.rules", list):
-                yield from _rule(Manifest(path, rule), services)
+def _routes(found: Iterable[Manifest], services: dict[str, Service]) -> Iterator[Route]:
+    for manifest in _of_kind(found, "HTTPRoute", "gateway.networking.k8s.io"):
+        for rule in manifest.get("spec.rules", list):
+            yield from _rule(Manifest(manifest.path, rule), services)
 
 
 def _rule(rule: Manifest, services: dict[str, Service]) -> Iterator[Route]:

@@ -20,6 +20,7 @@ STOP_SECONDS = 20
 READY = "Carillon is ready: "
 FOREIGN = (
     *("DATABASE_URL", "AMQP_URL", "REDIS_URL", "API_KEYS", "HOST", "PORT", "PUBLIC_URL", "CHANNELS", "SANDBOX"),
+    *("K_SINK", "K_CE_OVERRIDES"),
     *("SMTP_URL", "TWILIO_", "FCM_", "ONESIGNAL_", "PUSH_", "TELEGRAM_", "OTEL_"),
 )
 """Settings of the caller that would make the instance anything but private, by how they begin."""

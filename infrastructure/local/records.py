@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from shared.broker.sink_line import QUEUE_ATTRIBUTE
 from shared.broker.topology import commands
 from shared.statuses import Channel
 
@@ -43,8 +44,39 @@ class QueueSource:
 
     def wait_seconds(self, retry: int) -> float:
         """Return the wait before a retry, counted from 1: the adapter's formula, so the first exponential one is 2x."""
-        factor = retry if self.backoff_policy == "linear" else 2**retry
-        return float(self.backoff_seconds * factor)
+        return backoff_seconds(self.backoff_policy, self.backoff_seconds, retry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a dispatcher does with what its function does not take; without a dead-letter sink it drops it."""
+
+    retry: int
+    backoff_policy: str
+    backoff_seconds: float
+    timeout_seconds: float
+    dead_letter_service: str | None = None
+
+    def wait_seconds(self, retry: int) -> float:
+        """Return the wait before a retry, counted from 1."""
+        return backoff_seconds(self.backoff_policy, self.backoff_seconds, retry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """Events of the Broker whose attributes are exactly these, and the function that they go to."""
+
+    name: str
+    service: str
+    delivery: Delivery
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = "default"
+    parallelism: int = 1
+
+    @property
+    def queue(self) -> str | None:
+        """The work queue that it stands for, if it asks for one."""
+        return self.attributes.get(QUEUE_ATTRIBUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +107,26 @@ class Manifests:
     queue_sources: tuple[QueueSource, ...] = ()
     ping_sources: tuple[PingSource, ...] = ()
     routes: tuple[Route, ...] = ()
+    broker: str | None = None
+    triggers: tuple[Trigger, ...] = ()
 
     def serving(self, channels: Collection[Channel]) -> Manifests:
-        """Leave out the sources of channels that nothing is sent on, and the functions that only they feed."""
+        """Leave out what feeds channels that nothing is sent on, and the functions that only that feeds."""
         unserved = {commands(channel) for channel in Channel if channel not in channels}
-        kept = tuple(source for source in self.queue_sources if source.queue not in unserved)
-        idle = {source.service for source in self.queue_sources} - {source.service for source in kept}
+        sources = tuple(source for source in self.queue_sources if source.queue not in unserved)
+        triggers = tuple(trigger for trigger in self.triggers if trigger.queue not in unserved)
+        idle = _fed(self.queue_sources, self.triggers) - _fed(sources, triggers)
         services = {name: service for name, service in self.services.items() if name not in idle}
-        return replace(self, services=services, queue_sources=kept)
+        return replace(self, services=services, queue_sources=sources, triggers=triggers)
+
+
+def _fed(sources: Iterable[QueueSource], triggers: Iterable[Trigger]) -> set[str]:
+    return {source.service for source in sources} | {trigger.service for trigger in triggers}
+
+
+def backoff_seconds(policy: str, delay_seconds: float, retry: int) -> float:
+    """Return the wait before a retry, counted from 1, as Knative has it: the first exponential one is 2 x delay."""
+    return float(delay_seconds * (retry if policy == "linear" else 2**retry))
 
 
 def duration_seconds(text: str) -> float:

@@ -124,11 +124,12 @@ class AsgiTarget:
         """Call the application, without a socket."""
         statuses = Statuses(len(bodies), told)
         if len(bodies) > 1:
-            return await deliver_together(self._post, bodies, statuses)
-        statuses.note([(0, await self._post([("content-type", CONTENT_TYPE)], bodies[0]))])
+            return await deliver_together(self.post, bodies, statuses)
+        statuses.note([(0, await self.post([("content-type", CONTENT_TYPE)], bodies[0]))])
         return statuses.all(NO_ANSWER)
 
-    async def _post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
+    async def post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
+        """POST one request; return its status, or NO_ANSWER. 504 is what a revision says after its timeout."""
         answer = _AsgiAnswer(body, read)
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -161,8 +162,8 @@ class HttpTarget:
         """Post the events."""
         statuses = Statuses(len(bodies), told)
         if self.together > 1 and len(bodies) > 1:
-            return await deliver_together(self._post, bodies, statuses)
-        await each_alone(self._post, statuses, [(place, *binary_mode(body)) for place, body in enumerate(bodies)])
+            return await deliver_together(self.post, bodies, statuses)
+        await each_alone(self.post, statuses, [(place, *binary_mode(body)) for place, body in enumerate(bodies)])
         return statuses.all(NO_ANSWER)
 
     def close(self) -> None:
@@ -170,7 +171,8 @@ class HttpTarget:
         if self._poster is not None:
             self._poster.close()
 
-    async def _post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
+    async def post(self, headers: Headers, body: bytes, read: Read | None = None) -> int:
+        """POST one request; return its status, or NO_ANSWER."""
         try:
             if self._poster is not None and read is None:
                 return await self._poster.post(headers, body, self._timeout_seconds)

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import aiohttp
 import click
 from pydantic import SecretStr
 
-from infrastructure.local import manifests, providers
+from infrastructure.local import knative_broker, manifests, providers
 from infrastructure.local.applications import AsgiApp
 from infrastructure.local.demo_data import put_demo_people
 from infrastructure.local.functions import started
 from infrastructure.local.gateway import Gateway
 from infrastructure.local.in_one_process import LOCAL_ROUTES, in_one_process
-from infrastructure.local.processes import LOOPBACK, Supervisor, carillon, free_port
-from infrastructure.local.proxy import Backend
+from infrastructure.local.one_process_each import one_process_each
+from infrastructure.local.processes import LOOPBACK
 from infrastructure.local.records import Manifests
 from infrastructure.local.server import HttpServer, StopSignals, listen
 from infrastructure.local.workers import SANDBOX, describe, start_workers
@@ -71,7 +70,8 @@ async def up(settings: Settings, *, folder: Path = manifests.DEFAULT_FOLDER, sha
     """
     known = manifests.read(folder).serving(settings.served())
     settings.api_is_open()
-    if (shape.as_processes or shape.workers > 1) and settings.amqp_url is None:
+    knative_broker.check(settings, known, workers=shape.workers, batch=shape.batch)
+    if (shape.as_processes or shape.workers > 1) and settings.amqp_url is None and known.broker is None:
         needs = "--processes needs" if shape.as_processes else "--workers need"
         raise SettingMissing(f"{needs} AMQP_URL: the built-in broker lives in one process only")
     async with AsyncExitStack() as stack:
@@ -82,7 +82,7 @@ async def up(settings: Settings, *, folder: Path = manifests.DEFAULT_FOLDER, sha
         await open_shape(world, shape, listener, stack)
         if settings.database_url is None:
             await put_demo_people(database_url(world.settings))
-        _announce(world, settings.host, int(listener.getsockname()[1]))
+        _announce(world, known, settings.host, int(listener.getsockname()[1]))
         await signals.wait()
         click.echo("Carillon is stopping.")
 
@@ -145,32 +145,25 @@ def database_url(settings: Settings) -> str:
 
 
 async def _as_processes(world: World, known: Manifests, stack: AsyncExitStack, *, batch: bool) -> Backends:
-    functions = [carillon(name, "serve", name, port=free_port(), **world.environment()) for name in known.services]
-    supervisor = Supervisor(functions)
-    await started(stack, supervisor.start, supervisor.stop)
-    addresses = [part for one in functions for part in ("--service", f"{one.name}={one.url}")]
-    together = ["--batch"] if batch else []
-    sources = Supervisor([carillon("sources", "sources", *together, *addresses)])
-    await started(stack, sources.start, sources.stop)
-    session = await stack.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), auto_decompress=False)
-    )
-    return {
-        one.name: Backend(one.url, session, timeout_seconds=known.services[one.name].timeout_seconds)
-        for one in functions
-    }
+    return await one_process_each(world.environment(), known, stack, batch=batch)
 
 
-def _announce(world: World, host: str, port: int) -> None:
+def _announce(world: World, known: Manifests, host: str, port: int) -> None:
     url = f"http://{'localhost' if host in SAID_AS_LOCALHOST else host}:{port}"
     lines = {
         "events": f"POST {url}/events",
         "console": f"{url}/",
         "inbox": f"{url}/demo/inbox",
         "mailbox": f"{url}{SANDBOX_PREFIX}/messages" if world.sandbox is not None else "off",
-        "broker": "RabbitMQ" if world.settings.amqp_url else "built in: messages stay in this process",
+        "broker": _broker(world.settings, known),
         "API": "open, no key needed" if world.settings.api_is_open() else "needs a key, or a person's token",
     }
     for name, value in lines.items():
         click.echo(f"  {name:14} {value}")
     click.echo(f"Carillon is ready: {url}")
+
+
+def _broker(settings: Settings, known: Manifests) -> str:
+    if known.broker is not None:
+        return f"the Broker {known.broker} and its {len(known.triggers)} Triggers, in this process"
+    return "RabbitMQ" if settings.amqp_url else "built in: messages stay in this process"
