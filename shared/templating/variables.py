@@ -144,6 +144,18 @@ def _of_condition(node: nodes.Node, place: _Place) -> Iterator[_Use]:
         yield from _uses(node, place)
 
 
+def _of_both(node: nodes.And, place: _Place) -> Iterator[_Use]:
+    """Walk `a and b` where its value is wanted: it is `a` as it stands, or where that is true `b`."""
+    yield from _uses(node.left, place)
+    yield from _uses(node.right, place.inside(_asked(node.left)))
+
+
+def _of_either(node: nodes.Or, place: _Place) -> Iterator[_Use]:
+    """Walk `a or b` where its value is wanted: `a` only if it is there and true, or else `b` as it stands."""
+    yield from _of_condition(node.left, place)
+    yield from _uses(node.right, place.inside())
+
+
 def _asked(test: nodes.Node) -> frozenset[Path]:
     """List what is certainly there where a condition holds."""
     path = _path(test)
@@ -186,8 +198,8 @@ def _of_assign(node: nodes.Assign, place: _Place) -> Iterator[_Use]:
 _WALKS: dict[type[nodes.Node], Any] = {
     nodes.If: _of_if,
     nodes.CondExpr: _of_choice,
-    nodes.And: _of_condition,
-    nodes.Or: _of_condition,
+    nodes.And: _of_both,
+    nodes.Or: _of_either,
     nodes.Not: _of_condition,
     nodes.Test: _of_test,
     nodes.Filter: _of_filter,

@@ -93,6 +93,8 @@ def test_a_template_is_refused_or_writes_a_bounded_text_or_says_why_not_without_
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(source=STATEMENTS)
+@example(source="{% for a in (a and nobody) %}{{ a }}{% endfor %}")
+@example(source="{{ (nobody or nobody) }}")
 def test_a_template_that_certainly_needs_nothing_else_does_not_fail_for_it(source: str) -> None:
     told = ""
     try:
