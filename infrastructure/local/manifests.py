@@ -52,6 +52,7 @@ def read(folder: Path = DEFAULT_FOLDER) -> Manifests:
         routes=tuple(_routes(found, services)),
         broker=broker,
         triggers=triggers,
+        folder=folder,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import aiohttp
 
@@ -32,7 +33,8 @@ async def one_process_each(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), auto_decompress=False)
     )
     if known.broker is None:
-        await _sources(functions, stack, batch=batch)
+        sources = Supervisor([carry(functions, known.folder, batch=batch)])
+        await started(stack, sources.start, sources.stop)
     else:
         await _triggers(broker, known, functions, session, stack)
     return {
@@ -41,12 +43,12 @@ async def one_process_each(
     }
 
 
-async def _sources(functions: Sequence[Command], stack: AsyncExitStack, *, batch: bool) -> None:
-    """Run the sources in another process: they are at work for every function."""
+def carry(functions: Sequence[Command], folder: Path | None, *, batch: bool) -> Command:
+    """Describe the process of the sources, those of the same manifests: they are at work for every function."""
     addresses = [part for one in functions for part in ("--service", f"{one.name}={one.url}")]
+    read_from = ["--manifests", str(folder)] if folder else []
     together = ["--batch"] if batch else []
-    sources = Supervisor([carillon("sources", "sources", *together, *addresses)])
-    await started(stack, sources.start, sources.stop)
+    return carillon("sources", "sources", *together, *read_from, *addresses)
 
 
 async def _triggers(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from shared.broker.sink_line import QUEUE_ATTRIBUTE
-from shared.broker.topology import commands
+from shared.broker.topology import QUEUE_ATTRIBUTE, commands
 from shared.statuses import Channel
 
 MAX_PARALLELISM = 1000
@@ -109,6 +109,7 @@ class Manifests:
     routes: tuple[Route, ...] = ()
     broker: str | None = None
     triggers: tuple[Trigger, ...] = ()
+    folder: Path | None = field(default=None, compare=False)  # where they were read
 
     def serving(self, channels: Collection[Channel]) -> Manifests:
         """Leave out what feeds channels that nothing is sent on, and the functions that only that feeds."""

@@ -14,9 +14,6 @@ from shared.http_call import Fault, Http, Phase, Reply, Silence
 CONNECTIONS = 32
 """A request waits for the ingress' own confirm: some milliseconds each, so many at once per process."""
 
-QUEUE_ATTRIBUTE = "carillonqueue"
-"""What Triggers filter on, exactly: they know no prefixes, and an event's type does not tell the channel."""
-
 _HEADERS = {"content-type": CONTENT_TYPE}
 _QUEUES = (*topology.WORK_QUEUES, topology.PARKING_LOT)
 
@@ -55,7 +52,7 @@ class SinkLine:
 
 def head(queue: str, extensions: Mapping[str, str]) -> bytes:
     """Write how each event of a queue begins: its queue, and what a SinkBinding adds."""
-    return json.dumps({QUEUE_ATTRIBUTE: queue, **extensions}).encode()[:-1]
+    return json.dumps({topology.QUEUE_ATTRIBUTE: queue, **extensions}).encode()[:-1]
 
 
 def splice(written: bytes, body: bytes) -> bytes:

@@ -19,6 +19,11 @@ PARKING_LOT = "events.dlq"
 RETRY = "events.retry"
 HINTS = "ws.notifications"
 
+QUEUE_ATTRIBUTE = "carillonqueue"
+"""Behind a sink each event says its queue. Triggers filter on it, exactly: they know no prefixes, and an event's type
+does not tell the channel.
+"""
+
 RETRY_AFTER_SECONDS = 10
 """How long a message that a step could not take stays in `events.retry` before it comes home."""
 

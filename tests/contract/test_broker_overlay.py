@@ -8,8 +8,7 @@ import pytest
 
 from infrastructure.local.records import duration_seconds
 from infrastructure.rabbitmq.generate import ROOT
-from shared.broker.sink_line import QUEUE_ATTRIBUTE
-from shared.broker.topology import WORK_QUEUES
+from shared.broker.topology import QUEUE_ATTRIBUTE, WORK_QUEUES
 from tests.contract.rendering import KNATIVE, Object, documents, name, render
 
 OVERLAY = KNATIVE / "overlays" / "broker"
