@@ -99,5 +99,10 @@ def describe(policy: str, verdict: Verdict) -> dict[str, str]:
     rate = verdict.rate
     return {
         "RateLimit-Policy": f'"{policy}";q={rate.calls};w={rate.period_seconds}',
-        "RateLimit": f'"{policy}";r={verdict.remaining};t={math.ceil(verdict.reset_seconds)}',
+        "RateLimit": f'"{policy}";r={verdict.remaining};t={whole_seconds(verdict.reset_seconds)}',
     }
+
+
+def whole_seconds(seconds: float) -> int:
+    """Round up, but not for what a clock's float adds to a whole number: 360.0000001 is 360."""
+    return math.ceil(round(seconds, 6))

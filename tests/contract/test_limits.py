@@ -179,8 +179,9 @@ async def test_many_calls_at_once_are_asked_together_and_judged_one_by_one(bucke
     assert len(buckets._redis.connection_pool._available_connections) <= 2
 
 
-async def test_what_is_left_is_written_as_the_draft_has_it() -> None:
-    limits = Limits(Metrics())
+@pytest.mark.parametrize("now", [0.1, 170.2, 199.43, 1e7 / 3])
+async def test_what_is_left_is_written_as_the_draft_has_it(now: float) -> None:
+    limits = Limits(Metrics(), clock=lambda: now)
 
     first = await limits.take("caller", "key", HOURLY)
     await limits.take("caller", "key", HOURLY, 9)
