@@ -113,10 +113,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[NOT_RUN] = f"NOT RUN: {'; '.join(not_run)}"
 
 
+def pytest_configure() -> None:
+    """Search for no cycles while thousands of tests are collected: that would be three quarters of the time."""
+    gc.disable()
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Let no search for cycles go through some thousand tests again and again: it would be a fifth of their time."""
+    """Let no later search go through all of them again and again: that would be a fifth of their time."""
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
+    gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
