@@ -72,7 +72,7 @@ TARGETS = {
             ("ruff", "format", "--check", "."),
             ("mypy",),
             ("lint-imports", "--no-logo"),
-            ("pytest", "--quiet", "tests/unit"),
+            ("pytest", "--quiet", "-n", "2", *BY_FILE, "tests/unit"),
         ),
     ),
     "openapi": Target("dev", (("python", "-m", "infrastructure.openapi.generate"),)),
