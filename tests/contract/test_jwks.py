@@ -166,9 +166,10 @@ async def test_a_signer_that_says_nothing_is_not_waited_for_long(
     asked: Asked, signer: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jwks, "DEADLINE_SECONDS", 0.05)
+    is_over = asyncio.Event()
 
     async def nothing(_: web.Request) -> web.Response:
-        await asyncio.sleep(30)
+        await is_over.wait()
         return web.Response()
 
     app = web.Application()
@@ -180,6 +181,7 @@ async def test_a_signer_that_says_nothing_is_not_waited_for_long(
 
     with pytest.raises(SignerUnavailable):
         await asyncio.wait_for(silent.find("RS256", "first"), 10)
+    is_over.set()  # a server that is cleaned up waits for its requests
     await runner.cleanup()
 
 
