@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,18 @@ from tests.prometheus_server import missing_prometheus
 from tests.redis_server import missing_redis
 from tests.simulation.store import Memory, MemoryStore
 from tests.world import World
+
+
+@pytest.fixture(autouse=True)
+def _what_is_logged_after_it() -> Iterator[None]:
+    """Let no test turn down the log for those that come after it: they could not see what they look for."""
+    root = logging.getLogger()
+    before = root.level, root.manager.disable
+    yield
+    after = root.level, root.manager.disable
+    root.setLevel(before[0])
+    logging.disable(before[1])
+    assert after == before, "a test has left the log at another level"
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,9 @@ def doctor(*, where: Where, as_json: bool) -> None:
     from infrastructure.doctor import settings
     from infrastructure.doctor.examining import examine
     from infrastructure.doctor.findings import Verdict, World
+    from shared.logs import configure
 
+    configure("CRITICAL")  # what is found is told once, by the finding
     known, (read, wrong) = where.settings(), settings.read()
     is_said = "url" in known.model_fields_set
     world = World(settings=read, wrong=wrong, url=known.url, is_url_said=is_said, key=where.key(known))

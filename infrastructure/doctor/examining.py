@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from infrastructure.doctor import broker, carillon, database, machine, push, redis, settings, smtp, telegram, twilio
 from infrastructure.doctor.findings import Check, Finding, World, fault
-from shared.logs import configure
 
 CHECKS: tuple[Check, ...] = (
     Check(about="settings", look=settings.look),
@@ -25,7 +24,6 @@ CHECKS: tuple[Check, ...] = (
 
 async def examine(world: World, checks: Sequence[Check] = CHECKS) -> list[Finding]:
     """Make all checks, and return what they found in the table's order."""
-    configure("CRITICAL")  # what is found is told once, by the finding
     found = await asyncio.gather(*[_made(check, world) for check in checks])
     return [finding for findings in found for finding in findings]
 
