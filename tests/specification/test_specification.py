@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 WRITTEN = json.loads(FILE.read_text(encoding="utf-8"))
-EFFORT = strangers.Effort(cases=15, seed=1)
+EFFORT = strangers.Effort(cases=12, seed=1)
 """What runs every day runs the same every day."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.system.client import Client
+from tests.system.client import PATIENCE_SECONDS, Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -36,7 +36,7 @@ async def test_an_event_becomes_a_mail_and_anybody_can_see_how(carillon: Client)
 
 async def next_message(socket: aiohttp.ClientWebSocketResponse) -> Any:
     """Wait for a message of the inbox, whatever else is said before."""
-    while (frame := await socket.receive_json(timeout=10))["type"] != "notification":
+    while (frame := await socket.receive_json(timeout=PATIENCE_SECONDS))["type"] != "notification":
         pass
     return frame
 
