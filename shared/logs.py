@@ -8,6 +8,8 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 
@@ -120,6 +122,30 @@ def configure(level: str = "INFO") -> None:
     threading.excepthook = lambda caught: _uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
     # pika reports every failed connection attempt with a stack trace of its own; ours says it in one line.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep the log as it is while others are at work, who would set it up anew.
+
+    With LOG_EXECUTION_ID functions-framework does: a handler that lets everything through takes the place of ours, and
+    the loggers that are there are turned off.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    silent = {name for name, logger in _loggers() if logger.disabled}
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for name, logger in _loggers():
+            logger.disabled = name in silent
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    known = logging.getLogger().manager.loggerDict
+    return [(name, logger) for name, logger in known.items() if isinstance(logger, logging.Logger)]
 
 
 def _uncaught(kind: type[BaseException], failure: BaseException | None, trace: TracebackType | None) -> None:

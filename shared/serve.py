@@ -27,6 +27,7 @@ from shared import strict_json
 from shared.errors import Garbage, Refused
 from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
 from shared.front import Front, RequestCounts, watching
+from shared.logs import undisturbed
 from shared.runtime import Resources
 from shared.step import DONE, LATER, Api, Frame, Step
 from shared.step.gathering import Gathering
@@ -255,7 +256,8 @@ def framework_app(module_name: str) -> ASGIApp:
     module = importlib.import_module(module_name)
     target = module_name.split(".")[-2]
     make: Callable[..., ASGIApp] = aio.create_asgi_app_from_module
-    return make(target, module.__file__, "cloudevent", module, None)
+    with undisturbed():
+        return make(target, module.__file__, "cloudevent", module, None)
 
 
 async def ask(app: ASGIApp, scope: Scope, body: bytes) -> Response:

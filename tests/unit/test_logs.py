@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared import logs
+from shared import logs, serve
 from shared.coalesce import Coalescer
 from shared.logs import STEP, JsonLines
 
@@ -199,6 +199,22 @@ def test_a_process_writes_lines_to_standard_error_and_nowhere_else(
     logging.getLogger("carillon").warning("asked for")
 
     assert [json.loads(line)["message"] for line in stderr.getvalue().splitlines()] == ["asked for"]
+
+
+def test_a_framework_that_is_told_to_log_its_own_way_does_not(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setenv("LOG_EXECUTION_ID", "true")
+    logs.configure("WARNING")
+    known = logging.getLogger("carillon.known")
+
+    serve.framework_app.__wrapped__(serve.load("sweep").__name__)
+    known.warning("heard")
+    logging.getLogger("somebody.else").warning("to: %s", "ada@example.test")
+
+    assert [json.loads(line)["message"] for line in stderr.getvalue().splitlines()] == ["heard", "to"]
 
 
 def test_paths_with_tokens_are_not_written_by_the_access_log(
