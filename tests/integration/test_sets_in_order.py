@@ -142,3 +142,19 @@ async def test_a_set_of_messages_moves_the_cursors_in_the_order_of_the_people(st
     await waiting
 
     assert len(free) == 2
+
+
+SMALL = {
+    *("api_keys", "breakers", "contact_policies", "erasures", "gauges", "retention", "schema_migrations", "secrets"),
+    *("step_failures", "suppressed_hashes", "template_versions", "templates", "workflows"),
+    *("contact_counters", "inbox_cursors"),  # a row a person, written over and over: vacuum has to come by
+}
+
+
+async def test_of_what_grows_nothing_is_known_before_there_is_much_of_it(store: Store) -> None:
+    rows = await store.database.fetch("""
+        SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+        AND NOT COALESCE(reloptions, '{}') @> ARRAY['autovacuum_analyze_threshold=10000',
+            'autovacuum_vacuum_threshold=10000', 'autovacuum_vacuum_insert_threshold=10000']""")
+
+    assert {row[0] for row in rows} == SMALL

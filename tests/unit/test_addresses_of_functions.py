@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from infrastructure.cli.main import main
 from infrastructure.local.addresses import Addresses
+from shared.logs import undisturbed
 
 
 def test_those_that_are_named_are_where_they_are_said_to_be_and_all_others_by_the_pattern() -> None:
@@ -32,7 +33,8 @@ def test_a_pattern_that_is_no_address_of_each_is_refused(command: str, pattern: 
 
 
 def test_a_gateway_that_knows_no_way_to_a_function_does_not_start() -> None:
-    said = CliRunner().invoke(main, ["gateway", "--service", "ingest=http://here:1"])
+    with undisturbed():  # the log of this process is not the command's
+        said = CliRunner().invoke(main, ["gateway", "--service", "ingest=http://here:1"])
 
     assert said.exit_code == 2
     assert "no address for access, callbacks, console" in said.output
