@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from importlib import resources
 
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, OperationalError, errors
 
-from shared.errors import Permanent
+from shared.errors import DatabaseUnavailable, Permanent
 from shared.store.database import connect_patiently
 
 LOCK = 7_214_903_551
 """The advisory lock under which one process migrates and the others wait."""
+
+PAUSE_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +54,28 @@ async def migrate(
         MigrationChanged: an applied file was edited.
         DatabaseUnavailable: the database did not answer in time.
     """
-    await connect_patiently(url, patience_seconds)
+    done: list[str] = []
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        await connect_patiently(url, max(deadline - time.monotonic(), 0))
+        try:
+            await _bring_up_to_date(url, tell, done)
+            return done
+        except OperationalError as lost:  # it is being restarted, say: what was applied is applied
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(type(lost).__name__) from lost
+            log.warning("the database went away during the migration", extra={"error": type(lost).__name__})
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _bring_up_to_date(url: str, tell: Callable[[str], object], done: list[str]) -> None:
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         await _create_ledger(connection)
-        done = await to_apply(connection)
-        for name, sql in done:
+        for name, sql in await to_apply(connection):
             tell(name)
             await _apply(connection, name, sql)
-        return [name for name, _ in done]
+            done.append(name)
 
 
 async def to_apply(connection: AsyncConnection) -> list[tuple[str, str]]:

@@ -57,6 +57,20 @@ async def test_a_second_start_changes_nothing(empty_url: str) -> None:
     assert second == []
 
 
+async def test_a_start_that_loses_the_database_half_way_begins_again(empty_url: str) -> None:
+    waiting = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with await psycopg.AsyncConnection.connect(empty_url, autocommit=True) as holder:
+        await holder.execute("SELECT pg_advisory_lock(%s)", (migrating.LOCK,))
+        starting = asyncio.create_task(migrate(empty_url))
+        async with asyncio.timeout(20):
+            while (row := await (await holder.execute(waiting)).fetchone()) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await holder.execute("SELECT pg_terminate_backend(%s)", row)
+        await holder.execute("SELECT pg_advisory_unlock(%s)", (migrating.LOCK,))
+
+        assert await starting == [name for name, _ in migrations()]
+
+
 async def test_a_start_before_the_database_is_up_waits_for_it(
     empty_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
