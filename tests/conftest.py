@@ -107,9 +107,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what needs a server or a browser where there is none, and say so; with CI=true let it fail.
 
     What checks manifests with tools that nobody needs to run Carillon is left out everywhere, and told.
-    Whole processes come first: they mostly wait, and the others fit in beside them.
+    Whole processes come first: they mostly wait, and the others fit in beside them. Then the longest files, so that no
+    worker is still at one when the others have nothing left.
     """
-    items.sort(key=lambda item: "system" not in item.path.parts)
+    items.sort(key=_turn)
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker("browser")
@@ -136,6 +137,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
     gc.enable()
+
+
+def _turn(item: pytest.Item) -> int:
+    if "system" in item.path.parts:
+        return 0
+    return 1 if {"simulation", "specification"} & set(item.path.parts) else 2
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
