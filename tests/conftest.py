@@ -99,8 +99,8 @@ TOOLS = (("kustomize", "kustomize", missing_kustomize), ("crds", "Knative's sche
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Choose two workers more than there are cores: much of a test of whole processes is waiting."""
-    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
+    """Choose one worker more than there are cores: much of a test of whole processes is waiting."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -98,7 +98,8 @@ def has_seen_it_all(prometheus: PrometheusForTests) -> bool:
     """Tell whether the last thing that happened, and what is worked out of it, has been scraped."""
     told = values(prometheus.ask('ALERTS{alertname="CarillonBreakerOpen", provider="twilio-sms"}'))
     level = values(prometheus.ask("carillon:service_level_misses:ratio_rate3d"))
-    return bool(told and level)
+    postponed = values(prometheus.ask("sum(increase(carillon_delivery_postponed_total[5m]))"))
+    return bool(told and level and postponed and postponed[0] > 0)
 
 
 @pytest.mark.parametrize("one", list(asked()), ids=str)
