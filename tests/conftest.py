@@ -169,5 +169,4 @@ NEEDED = (
     ("redis", "Redis", missing_redis),
     ("prometheus", "Prometheus", missing_prometheus),
     ("browser", "a Chromium", missing_chromium),
-    ("prometheus", "Prometheus", missing_prometheus),
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from infrastructure.local.broker_ingress import Carried
+from infrastructure.local.pausing import told_within
 from infrastructure.local.records import Delivery
 from infrastructure.local.targets import NO_ANSWER, Headers
 
@@ -92,7 +93,7 @@ class Dispatcher:
     async def _run(self, event: Carried, receiver: Receiver) -> None:
         status = await self._attempt(event, receiver)
         for retry in range(1, self._delivery.retry + 1):
-            if not is_retried(status) or not await self._back_off(self._delivery.wait_seconds(retry)):
+            if not is_retried(status) or await told_within(self._stopping, self._delivery.wait_seconds(retry)):
                 break
             status = await self._attempt(event, receiver)
         if is_retried(status):
@@ -107,11 +108,3 @@ class Dispatcher:
         except Exception:
             log.exception("a delivery failed", extra={"queue": self._name})
             return NO_ANSWER
-
-    async def _back_off(self, seconds: float) -> bool:
-        """Wait; return False when this dispatcher was told to stop meanwhile."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
-        except TimeoutError:
-            return True
-        return False

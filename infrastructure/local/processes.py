@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from infrastructure.local.pausing import told_within
 from shared.errors import Transient
 
 log = logging.getLogger("carillon.local.processes")
@@ -136,14 +137,14 @@ class Supervisor:
             log.error("a process ended and is started again", extra={"function": command.name, "code": code})
             lasted = time.monotonic() - started
             pause = 0.5 if lasted > HEALTHY_AFTER_SECONDS else min(2 * pause, MAX_PAUSE_SECONDS)
-            await _wait(self._stopping, pause)
+            await told_within(self._stopping, pause)
 
     async def _await_ready(self, command: Command, session: aiohttp.ClientSession) -> None:
         deadline = time.monotonic() + self._ready_seconds
         while time.monotonic() < deadline and not self._stopping.is_set():
             if await _is_ready(f"{command.url}/health/ready", session):
                 return
-            await _wait(self._stopping, 0.05)
+            await told_within(self._stopping, 0.05)
         raise ProcessNotReady(f"{command.name} was not ready within {self._ready_seconds:.0f} s")
 
 
@@ -153,13 +154,6 @@ async def _is_ready(url: str, session: aiohttp.ClientSession) -> bool:
             return response.status == 200
     except (aiohttp.ClientError, OSError):
         return False
-
-
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stopping.wait(), timeout=seconds)
-    except TimeoutError:
-        return
 
 
 async def _spawn(command: Command) -> asyncio.subprocess.Process:

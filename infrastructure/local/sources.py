@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from pydantic_core import from_json
 
+from infrastructure.local.pausing import told_within
 from infrastructure.local.records import QueueSource
 from infrastructure.local.targets import LARGEST_BATCH, RETRIED_STATUSES, Target
 from shared.broker.protocol import Broker, Received, Subscription
@@ -128,7 +129,7 @@ class QueueRunner:
         unsettled = together
         try:
             for retry in range(self._source.retry + 1):
-                if retry and not await self._back_off(self._source.wait_seconds(retry)):
+                if retry and await told_within(self._stopping, self._source.wait_seconds(retry)):
                     return
                 unsettled = await self._attempt(unsettled)
                 if not unsettled:
@@ -175,14 +176,6 @@ class QueueRunner:
             "messages go to the dead-letter exchange and come back",
             extra={"queue": self._source.queue, "count": len(together), "event_id": first},
         )
-
-    async def _back_off(self, seconds: float) -> bool:
-        """Wait; return False when this source was told to stop meanwhile."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
-        except TimeoutError:
-            return True
-        return False
 
 
 def _held(message: Received, source: QueueSource) -> Held:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from infrastructure.local.kustomizing import QUICK
 from infrastructure.rabbitmq.generate import ROOT
 from tests.contract import crd_schema
 
@@ -52,7 +53,7 @@ def render(folder: Path) -> tuple[Object, ...]:
     assert program is not None
     done = subprocess.run([*program, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return tuple(yaml.load_all(done.stdout, Loader=crd_schema.QUICK))
+    return tuple(yaml.load_all(done.stdout, Loader=QUICK))
 
 
 @cache
