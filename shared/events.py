@@ -8,6 +8,7 @@ points at the row, so a forged or stale message moves nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -36,6 +37,7 @@ class EventType(StrEnum):
     NOTIFICATION_DUE = "carillon.notification.due"  # orchestrate, deliver -> orchestrate: look at it again
     COMPENSATION_REQUESTED = "carillon.compensation.requested"  # orchestrate, sweep -> compensate
     NOTIFICATION_FAILED = "carillon.notification.failed"  # compensate -> the parking lot
+    BUNDLE = "carillon.bundle"  # any of them -> any of them: several events in one message
     TICK = "dev.knative.sources.ping"  # PingSource -> sweep
 
 
@@ -72,6 +74,8 @@ class Event(BaseModel):
     """The trace that it belongs to. It travels in the data, too: a dispatcher eats the attribute (measured)."""
 
     data: Reference = Field(default_factory=Reference)
+    members: tuple[Event, ...] = Field((), min_length=1, validation_alias=AliasPath("data", "members"))
+    """Of a bundle: the events that travel in it, each whole."""
 
 
 def encode(event: Event) -> bytes:
@@ -85,6 +89,13 @@ def encode(event: Event) -> bytes:
 def write(key: str, source: str, kind: EventType, tenant: str, traceparent: str | None, data: str) -> bytes:
     """Write an event of ours without a record of it: every part is of a closed alphabet and needs no escaping."""
     return _write((f'"{key}"', f'"{source}"'), kind, tenant, traceparent, data)
+
+
+def write_bundle(key: str, bodies: Sequence[bytes]) -> bytes:
+    """Write one structured CloudEvent that carries several, as they are."""
+    head = f'{{"specversion":"1.0","id":{json.dumps(key)},"source":"/carillon","type":"{EventType.BUNDLE.value}",'
+    members = b",".join(bodies)
+    return b'%b"datacontenttype":"application/json","data":{"members":[%b]}}' % (head.encode(), members)
 
 
 def point(reference: Reference) -> str:
@@ -144,3 +155,29 @@ class Garbled:
 
     body: bytes
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A bundle of which not every member is an event of ours: the others are no worse for it."""
+
+    members: Sequence[Event | Garbled]
+
+
+def unpack(document: object) -> Mixed | None:
+    """Read the members of a bundle that cannot be read as a whole, each alone; None: it is no bundle."""
+    if not isinstance(document, Mapping) or document.get("type") != EventType.BUNDLE.value:
+        return None
+    data = document.get("data")
+    members = data.get("members") if isinstance(data, Mapping) else None
+    if not isinstance(members, list) or not members:
+        return None
+    return Mixed([read_one(json.dumps(member).encode()) for member in members])
+
+
+def read_one(text: bytes) -> Event | Garbled:
+    """Read an event, or keep what is none."""
+    try:
+        return decode(text)
+    except Garbage as garbage:
+        return Garbled(text, str(garbage))

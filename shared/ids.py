@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("7c9a3f52-5d0e-5b7e-9a49-0c1d5e0b7a11")
@@ -35,3 +36,8 @@ def command_id(notification: UUID, channel: str, attempt: int, epoch: int) -> st
 def message_id(notification: UUID, kind: str, epoch: int) -> str:
     """Name any other message of a saga."""
     return f"{notification}/{kind}/{epoch}"
+
+
+def bundle_id(members: Sequence[str]) -> str:
+    """Name a message that carries these messages."""
+    return str(uuid5(NAMESPACE, "\x1f".join(("bundle", *members))))

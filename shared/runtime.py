@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.broker import Broker
+from shared.broker import Broker, Message, PublishRefused
+from shared.broker.bundling import publish
 from shared.broker.protocol import Leaning
 from shared.loop_lag import LoopLag
 from shared.metrics import Metrics
@@ -80,6 +82,10 @@ class Resources:
         from shared.auth import Gate  # what reads tokens is a third of what such a process loads
 
         return Gate(self.settings, self.store, self.metrics)
+
+    async def publish(self, messages: Sequence[Message]) -> list[PublishRefused | None]:
+        """Publish what is owed; return for each message None when it was confirmed, or why it was not."""
+        return await publish(self.broker, messages)
 
     async def on_loss(self) -> None:
         """Publish again soon what is owed: the broker has lost what it held."""

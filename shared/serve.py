@@ -24,13 +24,14 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import strict_json
-from shared.errors import Garbage, Refused
-from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, decode
+from shared.errors import Refused
+from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, read_one, unpack
 from shared.front import Front, RequestCounts, watching
 from shared.logs import undisturbed
 from shared.runtime import Resources
 from shared.step import DONE, LATER, Api, Frame, Step
 from shared.step.gathering import Gathering
+from shared.step.handed import Parcel
 from shared.step.target import FRAME
 from shared.step.traced import TracedWork
 
@@ -196,7 +197,7 @@ class BatchAnswer(Response):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, frame: Frame, items: Sequence[Event | Garbled]) -> None:
+    def __init__(self, frame: Frame, items: Sequence[Parcel]) -> None:
         super().__init__(headers={"content-type": self.media_type})
         del self.headers["content-length"]
         self._frame = frame
@@ -229,7 +230,7 @@ class BatchAnswer(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def read_batch(body: bytes) -> list[Event | Garbled] | None:
+def read_batch(body: bytes) -> list[Parcel] | None:
     """Read an array of events in one parse; if one of them is none of ours, one by one. None: it is no array."""
     try:
         return list(_BATCH.validate_json(body))
@@ -242,12 +243,9 @@ def read_batch(body: bytes) -> list[Event | Garbled] | None:
     return [_read_one(document) for document in documents] if isinstance(documents, list) else None
 
 
-def _read_one(document: Any) -> Event | Garbled:
-    text = json.dumps(document).encode()
-    try:
-        return decode(text)
-    except Garbage as garbage:
-        return Garbled(text, str(garbage))
+def _read_one(document: Any) -> Parcel:
+    found = read_one(json.dumps(document).encode())
+    return found if isinstance(found, Event) else unpack(document) or found
 
 
 @functools.cache

@@ -38,6 +38,8 @@ class ScriptedProvider:
 class HoldingBroker:
     """A broker that only keeps what it confirmed; it can refuse."""
 
+    carries_bundles = False
+
     def __init__(self) -> None:
         self.published: list[Message] = []
         self.hints: list[bytes] = []

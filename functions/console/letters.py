@@ -102,7 +102,7 @@ class LetterRoutes:
     async def _publish(self, sagas: Sequence[Saga]) -> None:
         if not sagas:
             return
-        answers = await self._resources.broker.publish([outbox.write(SOURCE, saga, EventOwed()) for saga in sagas])
+        answers = await self._resources.publish([outbox.write(SOURCE, saga, EventOwed()) for saga in sagas])
         refused = [answer for answer in answers if answer is not None]
         self._resources.metrics.publish_refused.labels(SOURCE).inc(len(refused))
 

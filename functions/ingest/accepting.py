@@ -178,7 +178,7 @@ class Acceptance:
         return await self._resources.store.intake.keep(rows)
 
     async def _publish(self, messages: Sequence[Message]) -> Sequence[None]:
-        refused = sum(1 for failure in await self._resources.broker.publish(messages) if failure is not None)
+        refused = sum(1 for failure in await self._resources.publish(messages) if failure is not None)
         if refused:
             self._resources.metrics.publish_refused.labels(SOURCE).inc(refused)
         return [None] * len(messages)

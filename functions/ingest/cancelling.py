@@ -37,7 +37,7 @@ async def cancel(resources: Resources, tenant: str, key: UUID, by: str) -> Saga 
     tell(resources.metrics, [change], sagas.now)
     outgoing = messages(SOURCE, change.after, owed_after(change, sagas), sagas.now)
     if outgoing:
-        refused = [answer for answer in await resources.broker.publish(outgoing) if answer is not None]
+        refused = [answer for answer in await resources.publish(outgoing) if answer is not None]
         resources.metrics.publish_refused.labels(SOURCE).inc(len(refused))
     return change.after
 

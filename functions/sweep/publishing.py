@@ -12,7 +12,7 @@ SOURCE = "sweep"
 
 async def publish(resources: Resources, outgoing: Sequence[Message]) -> list[PublishRefused]:
     """Publish what is owed; return the refusals."""
-    answers = await resources.broker.publish(outgoing) if outgoing else []
+    answers = await resources.publish(outgoing) if outgoing else []
     refused = [answer for answer in answers if answer is not None]
     resources.metrics.republished.inc(len(outgoing) - len(refused))
     return refused

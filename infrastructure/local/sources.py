@@ -18,7 +18,7 @@ from infrastructure.local.pausing import told_within
 from infrastructure.local.records import QueueSource
 from infrastructure.local.targets import LARGEST_BATCH, RETRIED_STATUSES, Target
 from shared.broker.protocol import Broker, Received, Subscription
-from shared.events import CONTENT_TYPE
+from shared.events import CONTENT_TYPE, EventType
 
 log = logging.getLogger("carillon.local.sources")
 
@@ -57,7 +57,8 @@ class Held:
 
     received: Received
     body: bytes
-    is_broken: bool
+    size: int = 1
+    """How many events are in it; 0: none that could stand beside others."""
 
 
 class QueueRunner:
@@ -74,7 +75,7 @@ class QueueRunner:
         self._waiting: deque[Held] = deque()
         self._in_hand = 0
         self._requests = 0
-        self._room = source.parallelism  # for so many events
+        self._room = source.parallelism  # for so many requests, or for so many events where they go together
         if target.together > 1:
             self._room = min(source.parallelism, BATCHES_IN_HAND) * target.together
         self._running: set[asyncio.Task[None]] = set()
@@ -108,7 +109,7 @@ class QueueRunner:
         self._is_called = False
         while self._waiting and self._has_room and not self._stopping.is_set():
             together = self._take(min(LARGEST_BATCH, self._room - self._in_hand))
-            self._in_hand += len(together)
+            self._in_hand += self._weigh(together)
             self._requests += 1
             task = asyncio.create_task(self._run(together))
             self._running.add(task)
@@ -121,9 +122,15 @@ class QueueRunner:
 
     def _take(self, limit: int) -> list[Held]:
         taken = [self._waiting.popleft()]
-        while len(taken) < limit and self._waiting and not (taken[0].is_broken or self._waiting[0].is_broken):
+        left = limit - taken[0].size
+        while self._waiting and taken[0].size and 0 < self._waiting[0].size <= left:
             taken.append(self._waiting.popleft())
+            left -= taken[-1].size
         return taken
+
+    def _weigh(self, together: Sequence[Held]) -> int:
+        """Say how much room messages take."""
+        return len(together) if self._target.together == 1 else sum(max(held.size, 1) for held in together)
 
     async def _run(self, together: list[Held]) -> None:
         unsettled = together
@@ -137,7 +144,7 @@ class QueueRunner:
             self._reject(unsettled)
             unsettled = []
         finally:
-            self._in_hand -= len(unsettled)
+            self._in_hand -= self._weigh(unsettled)
             self._requests -= 1
             self._spread()
 
@@ -159,7 +166,7 @@ class QueueRunner:
         done = [held for held, status in answered if verdict(status) is Verdict.ACKNOWLEDGE]
         for held in done:
             held.received.acknowledge()
-        self._in_hand -= len(done)
+        self._in_hand -= self._weigh(done)
         self._reject([held for held, status in answered if verdict(status) is Verdict.REJECT])
         if answered and not self._is_called:  # on the next turn: what is answered together makes room together
             self._is_called = True
@@ -170,7 +177,7 @@ class QueueRunner:
             return
         for held in together:
             held.received.reject()
-        self._in_hand -= len(together)
+        self._in_hand -= self._weigh(together)
         first = together[0].received.message_id
         log.warning(
             "messages go to the dead-letter exchange and come back",
@@ -180,16 +187,21 @@ class QueueRunner:
 
 def _held(message: Received, source: QueueSource) -> Held:
     if message.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
-        return Held(message, wrap_foreign(message, source), is_broken=False)
-    return Held(message, message.body, is_broken=not _is_object(message.body))
+        return Held(message, wrap_foreign(message, source))
+    return Held(message, message.body, _count(message.body))
 
 
-def _is_object(body: bytes) -> bool:
-    """Tell whether a body can stand in an array of events without breaking it; about a microsecond."""
+def _count(body: bytes) -> int:
+    """Count the events in a body; 0: in an array of events it would break it. About a microsecond each."""
     try:
-        return isinstance(from_json(body, allow_inf_nan=False), dict)
+        document = from_json(body, allow_inf_nan=False)
     except ValueError:
-        return False
+        return 0
+    if not isinstance(document, dict):
+        return 0
+    data = document.get("data") if document.get("type") == EventType.BUNDLE.value else None
+    members = data.get("members") if isinstance(data, dict) else None
+    return len(members) or 1 if isinstance(members, list) else 1
 
 
 def wrap_foreign(message: Received, source: QueueSource) -> bytes:

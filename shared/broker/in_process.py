@@ -60,6 +60,7 @@ class InProcessBroker:
     """
 
     holds_back = True
+    carries_bundles = True
 
     def __init__(
         self,

@@ -72,6 +72,10 @@ class Broker(Protocol):
     def holds_back(self) -> bool:
         """Whether a message with a delay waits here. Where it does not, the sweep brings it, to the second."""
 
+    @property
+    def carries_bundles(self) -> bool:
+        """Whether one message may carry several events. Behind a sink each is routed by what it says itself."""
+
     async def start(self) -> None:
         """Connect and declare the topology; return at once if the broker is away, and go on trying."""
 

@@ -46,6 +46,7 @@ class RabbitBroker:
     """
 
     holds_back = True
+    carries_bundles = True
 
     def __init__(
         self,

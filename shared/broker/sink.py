@@ -56,6 +56,7 @@ class SinkBroker:
     """
 
     holds_back = False
+    carries_bundles = False
 
     def __init__(self, line: Line, *, publish_seconds: float = PUBLISH_SECONDS) -> None:
         self.on_loss: OnLoss | None = None

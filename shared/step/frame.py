@@ -9,37 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shared.errors import CarillonError, Garbage, Transient
 from shared.events import Event, EventType, Garbled, encode
 from shared.logs import STEP
 from shared.runtime import Resources
 from shared.step.answers import DONE, LATER, Done, Ended, Told, Work
+from shared.step.handed import Handed, Item, Parcel
 from shared.tenants import OPEN_TENANT
 
 POISON_LIMIT = 10
 """So many unexpected failures of a step on one event end it as a dead letter."""
 
 log = logging.getLogger(__name__)
-
-Item = Event | Garbled
-
-
-@dataclass(slots=True)
-class Handed:
-    """A set in the frame's hands, and its answers so far."""
-
-    items: Sequence[Item]
-    answers: dict[int, int]
-    told: Told | None
-
-    def answer(self, answers: Sequence[tuple[int, int]]) -> None:
-        """Give answers, each once."""
-        fresh = [pair for pair in answers if pair[0] not in self.answers]
-        self.answers.update(fresh)
-        if self.told and fresh:
-            self.told(fresh)
 
 
 class Frame:
@@ -58,12 +40,12 @@ class Frame:
         self._refused = resources.metrics.publish_refused.labels(name)
         self._counts = {DONE: events.labels(name, "done"), LATER: events.labels(name, "later")}
 
-    async def take(self, items: Sequence[Item], told: Told | None = None) -> list[int]:
+    async def take(self, parcels: Sequence[Parcel], told: Told | None = None) -> list[int]:
         """Answer a set: 204 for what is durable, 503 for what must come again, in order. Never raises.
 
         `told` hears each answer as soon as it is given.
         """
-        handed = Handed(items, {}, told)
+        handed = Handed(parcels, told)
         if not self._draining:
             self._in_hand += 1
             self._idle.clear()
@@ -74,8 +56,7 @@ class Frame:
                 self._in_hand -= 1
                 if not self._in_hand:
                     self._idle.set()
-        handed.answer([(place, LATER) for place in range(len(items)) if place not in handed.answers])
-        return [handed.answers[place] for place in range(len(items))]
+        return handed.end()
 
     async def drain(self) -> None:
         """Take no more, and wait for what is held."""
@@ -110,7 +91,7 @@ class Frame:
         owners = [place for place, result in ended if isinstance(result, Done) for _ in result.messages]
         if owners:
             outgoing = [message for _, result in ended if isinstance(result, Done) for message in result.messages]
-            for place, refusal in zip(owners, await self._resources.broker.publish(outgoing), strict=True):
+            for place, refusal in zip(owners, await self._resources.publish(outgoing), strict=True):
                 if refusal is not None:
                     failures[place] = refusal
                     self._refused.inc()

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from contextvars import Context
 from typing import Protocol
 
-from shared.events import Event
 from shared.step.answers import LATER, Told
+from shared.step.handed import Parcel
 
-Waiting = tuple[Event, asyncio.Future[int]]
+Waiting = tuple[Parcel, asyncio.Future[int]]
 
 
 class TakesSets(Protocol):
     """A frame, as it is seen from here."""
 
-    async def take(self, items: Sequence[Event], told: Told | None = None) -> list[int]:
+    async def take(self, parcels: Sequence[Parcel], told: Told | None = None) -> list[int]:
         """Answer a set; `told` hears each answer as soon as it is given."""
 
 
@@ -31,7 +31,7 @@ class Gathering:
         self._waiting: list[Waiting] = []
         self._sets: set[asyncio.Task[None]] = set()
 
-    async def take(self, event: Event) -> int:
+    async def take(self, event: Parcel) -> int:
         """Answer one event. Whoever stops waiting does not stop the work."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[int] = loop.create_future()

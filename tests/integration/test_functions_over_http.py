@@ -11,8 +11,10 @@ from uuid import uuid4
 import pytest
 
 from shared import serve
-from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
+from shared.broker.topology import commands
+from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE, write_bundle
 from shared.serve import App
+from shared.statuses import Channel
 from shared.store import Store
 from tests.asgi import Answer, call, resources
 from tests.world import World
@@ -72,6 +74,62 @@ async def test_each_event_of_a_batch_has_its_own_answer(world: World, orchestrat
     assert [letter["kind"] for letter in await world.dead_letters()] == ["garbage"]
 
 
+def bundle(*members: bytes) -> bytes:
+    return write_bundle("several", members)
+
+
+async def test_a_bundle_is_answered_as_one_and_each_of_its_members_is_done(world: World, orchestrate: App) -> None:
+    keys = [await world.post(f"order-{number}") for number in range(3)]
+    body, headers = binary(json.loads(bundle(*[world.accepted(key).body for key in keys])))
+
+    answer = await call(orchestrate, "POST", "/", body, headers)
+
+    assert answer.status in (200, 204)
+    assert [await world.status_of(key) for key in keys] == ["queued"] * 3
+    assert await world.dead_letters() == []
+
+
+async def test_a_bundle_comes_again_for_one_member_and_the_others_are_done_once(world: World, orchestrate: App) -> None:
+    good, poison = await world.post("order-1"), await world.post("order-2")
+    await world.store.database.run(
+        """UPDATE notifications SET plan = '{"steps": ["pigeon"]}' WHERE id = %s""", (poison,)
+    )
+    body = bundle(world.accepted(good).body, world.accepted(poison).body)
+
+    answers = [await call(orchestrate, "POST", "/", body, STRUCTURED) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [503, 503, 503]
+    assert await world.status_of(good) == "queued"
+    assert len({message.id for message in world.broker.published if message.queue == commands(Channel.EMAIL)}) == 1
+
+
+@pytest.mark.parametrize("is_batch", [True, False])
+async def test_a_member_that_is_no_event_is_kept_and_the_others_are_done(
+    world: World, orchestrate: App, *, is_batch: bool
+) -> None:
+    first, last = await world.post("order-1"), await world.post("order-2")
+    body = bundle(world.accepted(first).body, b'{"no":"event"}', world.accepted(last).body)
+
+    answer = await call(
+        orchestrate, "POST", "/", b"[%b]" % body if is_batch else body, BATCHED if is_batch else STRUCTURED
+    )
+
+    assert statuses(answer) == [204] if is_batch else answer.status in (200, 204)
+    assert [await world.status_of(key) for key in (first, last)] == ["queued"] * 2
+    (letter,) = await world.dead_letters()
+    assert json.loads(base64.b64decode(letter["body_base64"])) == {"no": "event"}
+
+
+async def test_bundles_of_a_batch_have_an_answer_each(world: World, orchestrate: App) -> None:
+    keys = [await world.post(f"order-{number}") for number in range(4)]
+    parts = [bundle(*[world.accepted(key).body for key in pair]) for pair in (keys[:2], keys[2:])]
+
+    answer = await call(orchestrate, "POST", "/", b"[%b]" % b",".join(parts), BATCHED)
+
+    assert statuses(answer) == [204, 204]
+    assert [await world.status_of(key) for key in keys] == ["queued"] * 4
+
+
 DEEP = b"[" * 200_000
 STRUCTURED, BATCHED = {"content-type": CONTENT_TYPE}, {"content-type": BATCH_CONTENT_TYPE}
 GARBAGE: dict[str, tuple[bytes, dict[str, str]]] = {
@@ -83,6 +141,10 @@ GARBAGE: dict[str, tuple[bytes, dict[str, str]]] = {
     "an array": (b"[]", STRUCTURED),
     "a foreign type": (b'{"specversion":"1.0","id":"1","source":"/x","type":"com.example","data":{}}', STRUCTURED),
     "no attributes": (b'{"data":{}}', STRUCTURED),
+    "a bundle of nothing": (
+        b'{"specversion":"1.0","id":"1","source":"/x","type":"carillon.bundle","data":{"members":[]}}',
+        STRUCTURED,
+    ),
     "a batch that is none": (b"{", BATCHED),
     "a batch of no UTF-8": (b"\xff\xfe\x00", BATCHED),
     "a deep batch": (DEEP, BATCHED),

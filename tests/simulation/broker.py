@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.broker import Message, PublishRefused
 from shared.broker.in_process import InProcessBroker, WorkSubscription
 from shared.broker.protocol import OnMessages, Received
+from tests.simulation.watch import members_of
 from tests.simulation.weather import Weather
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class ChaosBroker:
         return [self._take(message, self._world.chaos.weather_for(publisher)) for message in messages]
 
     def _take(self, message: Message, weather: Weather) -> PublishRefused | None:
-        world, dice, about = self._world, self._world.random, (message.id,)
+        world, dice = self._world, self._world.random
+        about = tuple(event["id"] for event in members_of(message.body))
         refused = weather.message_refused
         if refused and world.watch.is_late_success(message):  # rare, so it is made likely
             refused = 0.5

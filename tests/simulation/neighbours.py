@@ -235,7 +235,7 @@ class BrokerOverWire:
         self._world: World = process.world
         self._connection = Connection(process)
         self.on_loss: OnLoss | None = None
-        self.is_ready = self.holds_back = True
+        self.is_ready = self.holds_back = self.carries_bundles = True
 
     async def start(self) -> None:
         """It is connected already."""

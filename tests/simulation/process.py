@@ -18,8 +18,7 @@ from infrastructure.local.sources import QueueRunner
 from infrastructure.local.targets import GATEWAY_TIMEOUT, LARGEST_BATCH, Statuses, Told
 from shared.broker import Broker
 from shared.broker.sink import SinkBroker
-from shared.errors import Garbage
-from shared.events import Event, Garbled, decode
+from shared.events import read_one
 from shared.outcomes import Line
 from shared.runtime import Resources
 from shared.statuses import Channel
@@ -59,17 +58,12 @@ class FrameTarget:
         statuses = Statuses(len(bodies), told)
         try:
             async with asyncio.timeout(TARGET_SECONDS):
-                statuses.note(list(enumerate(await self._frame.take([_read(body) for body in bodies], statuses.note))))
+                statuses.note(
+                    list(enumerate(await self._frame.take([read_one(body) for body in bodies], statuses.note)))
+                )
         except TimeoutError:
             pass
         return statuses.all(GATEWAY_TIMEOUT)
-
-
-def _read(body: bytes) -> Event | Garbled:
-    try:
-        return decode(body)
-    except Garbage as garbage:
-        return Garbled(body, str(garbage))
 
 
 class Process:

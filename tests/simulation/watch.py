@@ -207,7 +207,13 @@ class Watch:
 
     def published(self, publisher: Process, message: Message) -> None:
         """See one message reach the broker: what it is about must be committed by then, and it names nobody."""
-        event = json.loads(message.body)
+        events = members_of(message.body)
+        if len(events) > 1:
+            self._history.seen["a bundle was published"] += 1
+        for event in events:
+            self._published(publisher, message, event)
+
+    def _published(self, publisher: Process, message: Message, event: dict[str, Any]) -> None:
         data, kind = event["data"], EventType(event["type"])
         self._history.seen[f"published {kind}"] += 1
         if b"@" in message.body or b"About" in message.body:
@@ -225,7 +231,9 @@ class Watch:
 
     def is_late_success(self, message: Message) -> bool:
         """Tell whether a message is the word of a success that came after its lease was lost."""
-        event = json.loads(message.body)
+        return any(self._is_late_success(event) for event in members_of(message.body))
+
+    def _is_late_success(self, event: dict[str, Any]) -> bool:
         if event["type"] != EventType.DELIVERY_SUCCEEDED:
             return False
         key = (UUID(event["data"]["notification_id"]), UUID(event["data"]["token"]))
@@ -234,7 +242,10 @@ class Watch:
 
     def acknowledged(self, body: bytes) -> None:
         """See a message acknowledged: the success that it tells of has won by then."""
-        event = json.loads(body)
+        for event in members_of(body):
+            self._acknowledged(event)
+
+    def _acknowledged(self, event: dict[str, Any]) -> None:
         if event["type"] != EventType.DELIVERY_SUCCEEDED:
             return
         key, memory = UUID(event["data"]["notification_id"]), self._world.memory
@@ -363,3 +374,10 @@ def _owes(world: World, row: NotificationRow) -> bool:
 
 def _seconds(world: World, at: datetime) -> float:
     return world.now + (at - world.memory.now()).total_seconds()
+
+
+def members_of(body: bytes) -> list[dict[str, Any]]:
+    """Read the events that one message carries."""
+    event = json.loads(body)
+    members: list[dict[str, Any]] = event["data"]["members"] if event["type"] == EventType.BUNDLE else [event]
+    return members

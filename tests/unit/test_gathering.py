@@ -8,6 +8,7 @@ import pytest
 from shared.events import Event, EventType
 from shared.step.answers import DONE, LATER, Told
 from shared.step.gathering import Gathering
+from shared.step.handed import Parcel
 
 
 def event(name: str) -> Event:
@@ -21,10 +22,10 @@ class Sets:
         self.slow, self.may_end = set(slow), asyncio.Event()
         self.taken: list[list[str]] = []
 
-    async def take(self, items: Sequence[Event], told: Told | None = None) -> list[int]:
+    async def take(self, parcels: Sequence[Parcel], told: Told | None = None) -> list[int]:
         """Take a set."""
         assert told is not None
-        names = [item.id for item in items]
+        names = [parcel.id for parcel in parcels if isinstance(parcel, Event)]
         self.taken.append(names)
         told([(place, DONE) for place, name in enumerate(names) if name not in self.slow])
         if self.slow & set(names):
@@ -75,7 +76,7 @@ async def test_whoever_stops_waiting_stops_nobody_elses_work() -> None:
 
 async def test_a_frame_that_breaks_leaves_nobody_without_an_answer() -> None:
     class Broken:
-        async def take(self, items: Sequence[Event], told: Told | None = None) -> list[int]:
+        async def take(self, parcels: Sequence[Parcel], told: Told | None = None) -> list[int]:
             raise RuntimeError("a bug")
 
     loop = asyncio.get_running_loop()

@@ -17,6 +17,7 @@ from infrastructure.local.sources import QueueRunner
 from infrastructure.local.targets import NO_ANSWER, Told
 from shared.broker.protocol import Broker, OnMessages, Subscription
 from shared.errors import SettingMissing
+from shared.events import write_bundle
 
 
 class Letterbox:
@@ -204,6 +205,53 @@ async def test_a_function_that_takes_batches_has_two_of_them_in_hand_and_no_more
     assert broker.prefetch == 400
     assert taken_at_first == [1, 1]
     assert [len(call) for call in target.calls[2:]] == [200, 200, 98]
+
+
+async def test_events_in_bundles_take_as_much_room_as_alone() -> None:
+    target = Answers()
+    target.together = 200
+    target.may_answer.clear()
+    runner, broker = await running(target, parallelism=2)  # room for 400 events
+    messages = [Letterbox(f"b{number}", write_bundle(f"b{number}", [event("m")] * 90)) for number in range(7)]
+
+    broker.hand_over(messages)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    taken_at_first = [len(call) for call in target.calls]
+    target.may_answer.set()
+    await until(settled(*messages))
+    await runner.stop()
+
+    assert taken_at_first == [2, 2]
+    assert [len(call) for call in target.calls] == [2, 2, 2, 1]
+    assert runner._in_hand == 0
+
+
+async def test_a_bundle_that_is_larger_than_a_batch_goes_alone() -> None:
+    target = Answers()
+    target.together = 200
+    runner, broker = await running(target)
+    messages = [Letterbox("a"), Letterbox("many", write_bundle("many", [event("m")] * 300)), Letterbox("b")]
+
+    broker.hand_over(messages)
+    await until(settled(*messages))
+    await runner.stop()
+
+    assert [len(call) for call in target.calls] == [1, 1, 1]
+
+
+async def test_what_only_looks_like_a_bundle_counts_as_one_event() -> None:
+    target = Answers()
+    target.together = 200
+    runner, broker = await running(target)
+    bodies = [b'{"type":"carillon.bundle"%b}' % more for more in (b"", b',"data":[1]', b',"data":{"members":{}}')]
+    messages = [Letterbox("x", body) for body in bodies]
+
+    broker.hand_over(messages)
+    await until(settled(*messages))
+    await runner.stop()
+
+    assert [len(call) for call in target.calls] == [3]
 
 
 async def test_a_body_that_is_evidently_no_event_travels_alone() -> None:
