@@ -93,9 +93,19 @@ def write(key: str, source: str, kind: EventType, tenant: str, traceparent: str 
 
 def write_bundle(key: str, bodies: Sequence[bytes]) -> bytes:
     """Write one structured CloudEvent that carries several, as they are."""
-    head = f'{{"specversion":"1.0","id":{json.dumps(key)},"source":"/carillon","type":"{EventType.BUNDLE.value}",'
-    members = b",".join(bodies)
-    return b'%b"datacontenttype":"application/json","data":{"members":[%b]}}' % (head.encode(), members)
+    return b'%b"id":%b,"source":"/carillon","datacontenttype":"application/json","data":{"members":[%b]}}' % (
+        _BUNDLE,
+        json.dumps(key).encode(),
+        b",".join(bodies),
+    )
+
+
+_BUNDLE = f'{{"specversion":"1.0","type":"{EventType.BUNDLE.value}",'.encode()
+
+
+def is_bundle(body: bytes) -> bool:
+    """Tell whether it begins as the bundles do that we write."""
+    return body.startswith(_BUNDLE)
 
 
 def point(reference: Reference) -> str:

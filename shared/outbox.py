@@ -12,6 +12,7 @@ from shared import events, ids
 from shared.broker import Message
 from shared.broker.topology import COMPENSATIONS, EVENTS, PARKING_LOT, RESULTS, commands, delay_for
 from shared.events import EventType as Kind
+from shared.quick import quick
 from shared.saga import CommandOwed, CompensationOwed, EventOwed, LookOwed, Owed, ResultOwed
 from shared.statuses import Channel
 from shared.waits import Wait
@@ -37,6 +38,7 @@ class Subject(Protocol):
         """The trace that it belongs to."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class About:
     """A subject where no saga is at hand."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
+from shared.quick import quick
 from shared.statuses import Channel, OutcomeKind
 
 DEFAULT_CATEGORY = "general"
@@ -23,6 +24,7 @@ class Device:
     platform: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of one call.
@@ -47,6 +49,7 @@ class Outcome:
     choice: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """One message for one person on one channel, as the claim hands it to the adapter.

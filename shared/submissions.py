@@ -16,6 +16,7 @@ from shared import strict_json
 from shared.errors import Refused
 from shared.ids import notification_id
 from shared.new_ids import new_id
+from shared.quick import quick
 from shared.statuses import Channel
 from shared.store.intake import NewNotification
 from shared.store.recipients import Recipient
@@ -29,6 +30,7 @@ _CANONICAL = json.JSONEncoder(
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """One event for one user, as accepted. Without a `key` it is new each time.

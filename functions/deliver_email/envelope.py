@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from functions.deliver_email.answers import refuse
 from shared.outcomes import Outcome
+from shared.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """A composed letter with its envelope: one recipient, so that an answer is about nobody else."""

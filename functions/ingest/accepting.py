@@ -14,6 +14,7 @@ from shared.broker import Message
 from shared.coalesce import Coalescer
 from shared.errors import BacklogFull, Refused
 from shared.ids import notification_id
+from shared.quick import quick
 from shared.runtime import Resources
 from shared.saga import EventOwed
 from shared.store.fan_outs import NewFanOut
@@ -34,6 +35,7 @@ OWED = EventOwed()
 log = logging.getLogger(__name__)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The answer to one submission."""

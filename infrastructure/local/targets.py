@@ -15,7 +15,7 @@ import aiohttp
 
 from infrastructure.local.applications import AsgiApp, Scope
 from infrastructure.local.posting import Poster
-from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE
+from shared.events import BATCH_CONTENT_TYPE, CONTENT_TYPE, is_bundle
 
 log = logging.getLogger("carillon.local.targets")
 
@@ -112,7 +112,7 @@ def _answers(line: bytes, size: int) -> list[tuple[int, int]]:
 
 
 class AsgiTarget:
-    """A function in this process. One event goes as Knative sends it, several go as one CloudEvents batch."""
+    """A function in this process. One event goes as Knative sends it; several, also in one bundle, as a batch."""
 
     together = LARGEST_BATCH
 
@@ -123,7 +123,7 @@ class AsgiTarget:
     async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
         """Call the application, without a socket."""
         statuses = Statuses(len(bodies), told)
-        if len(bodies) > 1:
+        if len(bodies) > 1 or is_bundle(bodies[0]):
             return await deliver_together(self.post, bodies, statuses)
         statuses.note([(0, await self.post([("content-type", CONTENT_TYPE)], bodies[0]))])
         return statuses.all(NO_ANSWER)

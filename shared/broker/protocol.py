@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from shared.errors import BrokerUnavailable
+from shared.quick import quick
 from shared.waits import Wait
 
 
@@ -14,6 +15,7 @@ class PublishRefused(BrokerUnavailable):
     """The broker did not take a message: unroutable, over its limit, or no confirm in time. The row is still owed."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message to publish: persistent, mandatory, confirmed.

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from shared.quick import quick
 from shared.saga.state import Plan
 from shared.statuses import Channel, NotificationStatus, OutcomeKind
 
@@ -34,6 +35,7 @@ BY_WISH = frozenset({Why.OPTED_OUT, Why.SUPPRESSED, Why.CAPPED})
 """The person's own doing: a notification that meets nothing else is skipped, not failed."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
     """The facts for choosing the channels: every channel of the workflow in order, with why it cannot be used.
@@ -53,6 +55,7 @@ class Routed:
     left_alone: Mapping[Channel, datetime] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecorded:
     """An attempt's row, as the claim's token finds it.

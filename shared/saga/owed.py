@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from shared.quick import quick
 from shared.saga.state import Delivery, Saga
 from shared.statuses import Channel, DeliveryStatus, NotificationStatus
 
@@ -19,6 +20,7 @@ NO_GRACE = timedelta()
 """Where no queue holds anything back, the sweep alone brings it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
     """A message that must be published, at `due_at` or now."""
@@ -26,11 +28,13 @@ class Owed:
     due_at: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventOwed(Owed):
     """Orchestrate must route it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOwed(Owed):
     """The channel's function must make this attempt."""
@@ -40,6 +44,7 @@ class CommandOwed(Owed):
     epoch: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultOwed(Owed):
     """An outcome is recorded and not folded."""
@@ -51,6 +56,7 @@ class ResultOwed(Owed):
     succeeded: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookOwed(Owed):
     """Orchestrate must look whether it was delivered."""
@@ -58,6 +64,7 @@ class LookOwed(Owed):
     channel: Channel
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompensationOwed(Owed):
     """Compensate must undo and bury it."""

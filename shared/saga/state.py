@@ -10,6 +10,7 @@ from typing import Self
 from uuid import UUID
 
 from shared.errors import IllegalTransition
+from shared.quick import quick
 from shared.statuses import (
     DELIVERY_TRANSITIONS,
     MEMBER_TRANSITIONS,
@@ -65,6 +66,7 @@ class Record:
         return copy
 
 
+@quick
 @dataclass(frozen=True, kw_only=True)
 class Plan(Record):
     """The workflow as it was when the notification was routed, pinned for its whole life.
@@ -94,6 +96,7 @@ class Plan(Record):
         return 1 + len(self.retry_seconds)
 
 
+@quick
 @dataclass(frozen=True, kw_only=True)
 class Delivery(Record):
     """One channel of the saga.
@@ -128,6 +131,7 @@ class Delivery(Record):
         return self.but(status=status, reason=reason, **changes)
 
 
+@quick
 @dataclass(frozen=True, kw_only=True)
 class Saga(Record):
     """One event for one user, with its deliveries of every epoch (one row a channel).
@@ -234,6 +238,7 @@ class What(StrEnum):
     CANCELLED = "cancelled"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the timeline: what was decided, on which channel, and why. Never an address or a body."""
@@ -244,6 +249,7 @@ class Entry:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What `decide` found: the saga as it is now, and the lines that explain it. No entries means no change."""

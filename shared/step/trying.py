@@ -15,6 +15,7 @@ from shared.errors import Garbage
 from shared.events import Event
 from shared.ids import delivery_key
 from shared.outcomes import DEFAULT_CATEGORY, Letter, Outcome
+from shared.quick import quick
 from shared.saga import CommandOwed, LookOwed, ResultOwed
 from shared.statuses import Channel, OutcomeKind
 from shared.step.answers import Done
@@ -35,6 +36,7 @@ class Early:
     seconds: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Try:
     """A command in hand, at its place in the set that it came with.
@@ -89,6 +91,7 @@ class Try:
         return Done()  # somebody else works on it, or it is finished: nothing to do
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Held:
     """A claim in this process's hands, and the monotonic time at which its lease ends here."""

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from shared.errors import DatabaseUnavailable, Transient
+from shared.quick import quick
 from shared.statuses import Channel
 from shared.store.claim_sql import ADDRESS, GIVE_BACK, JUDGE, LEASE_SECONDS, POSTPONE, RECORD, TAKE
 from shared.store.columns import Booleans, Column, Floats, Integers, Texts, Uuids, transposed
@@ -35,6 +36,7 @@ class Verdict(StrEnum):
     CAPPED = "capped"  # a cap must decide first; never an answer
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The answer to one command. `remaining_seconds` is until it is due; `withheld` why it must not be sent.

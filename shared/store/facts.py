@@ -12,6 +12,7 @@ from uuid import UUID
 
 from shared.contact_policy import EVERY, NOBODY_SLEEPS, left_alone, read_policy
 from shared.outcomes import DEFAULT_CATEGORY
+from shared.quick import quick
 from shared.saga import RuleOf, Why
 from shared.statuses import Channel
 from shared.store.claims import ADDRESS
@@ -20,6 +21,7 @@ from shared.store.database import Connection
 from shared.wishes import NO_WISHES, Wishes
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What routing and rendering need to know about one notification.

@@ -9,12 +9,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from shared.quick import quick
 from shared.saga.owed import FIRST_LOOK_SECONDS
 from shared.store.columns import Bytes, Column, Documents, Texts, Times, Uuids
 from shared.store.database import Connection, Database
 from shared.store.recipients import Recipient, make
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotification:
     """One event for one user, ready to be kept."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.outcomes import Outcome
+from shared.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Command:
     """The attempt that a command asks for."""
@@ -17,6 +19,7 @@ class Command:
     epoch: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """The outcome of one claimed attempt, to be kept. The address is there if something follows from it."""
