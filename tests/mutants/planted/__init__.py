@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted import (
     broker,
+    bundles,
     callbacks,
     claims,
     command_line,
@@ -37,6 +38,7 @@ PLANTED: tuple[Mutant, ...] = (
     *claims.PLANTED,
     *store.PLANTED,
     *broker.PLANTED,
+    *bundles.PLANTED,
     *sink.PLANTED,
     *email.PLANTED,
     *providers.PLANTED,

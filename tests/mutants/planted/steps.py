@@ -16,7 +16,7 @@ PLANTED = (
         file="functions/orchestrate/saga_set.py",
         text="    await settle(sagas, list(changes.values()), known.facts)",
         instead="    early = Folded(sagas=sagas, changes=[], found=found)\n"
-        "    await resources.broker.publish([m for d in _owed(early) for m in d.messages])\n"
+        "    await resources.publish([m for d in _owed(early) for m in d.messages])\n"
         "    await settle(sagas, list(changes.values()), known.facts)",
         looks_at=(FAILURE,),
     ),
@@ -48,8 +48,8 @@ PLANTED = (
     Mutant(
         name="answers-wait-for-the-slowest",
         breaks="A slow event holds up the answer to no other one of its set.",
-        file="shared/step/frame.py",
-        text="if self.told and fresh:",
+        file="shared/step/handed.py",
+        text="if self._told and ended:",
         instead="if False:",
         looks_at=("tests/contract/test_answers_as_they_end.py", "tests/unit/test_targets.py"),
     ),
