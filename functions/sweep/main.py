@@ -17,7 +17,7 @@ from functions.sweep.looking import sweep_set
 from shared.events import EventType
 from shared.step import answer, over_sets
 
-FUNCTION = over_sets("sweep", set(EventType), sweep_set)
+FUNCTION = over_sets("sweep", set(EventType) - {EventType.BUNDLE}, sweep_set)
 
 
 async def sweep(event: CloudEvent) -> None:

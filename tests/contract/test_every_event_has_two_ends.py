@@ -14,7 +14,10 @@ from shared.events import EventType
 from shared.serve import load
 from shared.step import Step
 
-SHORT = {kind.value.removeprefix("carillon."): kind for kind in EventType if kind is not EventType.TICK}
+KINDS = set(EventType) - {EventType.BUNDLE}
+"""All but the one that carries others: the frame opens it, and no function sees it."""
+
+SHORT = {kind.value.removeprefix("carillon."): kind for kind in KINDS if kind is not EventType.TICK}
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
 OF_A_SOURCE = {EventType.TICK}
 FOR_PEOPLE_AND_TOOLS = {EventType.NOTIFICATION_FAILED}
@@ -44,7 +47,7 @@ def written() -> set[EventType]:
 def test_every_kind_of_event_is_given_by_a_function() -> None:
     given = {kind for function in FUNCTIONS for kind in label(function, "gives")}
 
-    assert given == written() == set(EventType) - OF_A_SOURCE
+    assert given == written() == KINDS - OF_A_SOURCE
 
 
 def test_every_kind_of_event_is_taken_by_a_function_that_has_a_source() -> None:
@@ -52,14 +55,14 @@ def test_every_kind_of_event_is_taken_by_a_function_that_has_a_source() -> None:
 
     taken = {kind for step in steps if isinstance(step, Step) for kind in step.takes}
 
-    assert taken == set(EventType) - OF_A_SOURCE - FOR_PEOPLE_AND_TOOLS
+    assert taken == KINDS - OF_A_SOURCE - FOR_PEOPLE_AND_TOOLS
 
 
 def test_whatever_a_step_cannot_take_the_sweep_takes_beside_its_ticks() -> None:
     (ticked,) = {source.service for source in manifests.read().ping_sources}
 
     assert ticked == "sweep"
-    assert load("sweep").FUNCTION.takes == set(EventType)
+    assert load("sweep").FUNCTION.takes == KINDS
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
