@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context, ContextVar, copy_context
 from enum import Enum
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ class Actor:
         self.state = State.RUNNING
         self.context: Context = copy_context()
         self.context.run(ACTOR.set, self)
-        self.kept: deque[asyncio.Handle] = deque()
+        self.kept: deque[Call] = deque()
 
 
 ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)
@@ -43,14 +43,38 @@ class StandStill(Exception):
     """Nothing is left to happen, and the end was not reached."""
 
 
+class Call(asyncio.TimerHandle):
+    """A callback, and when it is to be called. Most of a run is made of these: they keep nothing that is not needed."""
+
+    __slots__ = ()
+    _repr = _source_traceback = None
+
+    def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
+        self._when, self._callback, self._args, self._context = when, callback, args, context
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Let it never be called."""
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
+
+    def __lt__(self, other: object) -> bool:
+        """Of two at the same moment none is the earlier: which comes first is up to the heap, as in asyncio."""
+        return False
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """A loop without a world outside."""
+
+    _stopping: bool
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
-        self._ready: deque[asyncio.Handle] = deque()
-        self._scheduled: list[asyncio.TimerHandle] = []
+        self._ready: deque[Call] = deque()
+        self._timers: list[tuple[float, Call]] = []
         self.all_tasks: list[asyncio.Task[Any]] = []
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
@@ -58,6 +82,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Read the virtual clock, in seconds since the beginning."""
         return self._now
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:  # type: ignore[override]
+        """Call something in the next round."""
+        call = Call(self._now, callback, args, copy_context() if context is None else context)
+        self._ready.append(call)
+        return call
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:  # type: ignore[override]
+        """Call something at a time of the virtual clock."""
+        call = Call(when, callback, args, copy_context() if context is None else context)
+        heapq.heappush(self._timers, (when, call))
+        return call
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Call:
+        """Call something after so many seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
 
     def create_task(
         self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], *, name: object = None, context: Any = None
@@ -77,26 +119,36 @@ class VirtualLoop(asyncio.BaseEventLoop):
         actor.kept.clear()
 
     def _run_once(self) -> None:
-        ready, timers = self._ready, self._scheduled
-        if not ready:
-            while timers and timers[0].cancelled():
-                heapq.heappop(timers)._scheduled = False  # type: ignore[attr-defined]
-            if not timers:
-                raise StandStill
-            self._now = max(self._now, timers[0].when())
-        while timers and timers[0].when() <= self._now:
-            handle = heapq.heappop(timers)
-            handle._scheduled = False  # type: ignore[attr-defined]
-            ready.append(handle)
-        for _ in range(len(ready)):
-            self._run_or_keep(ready.popleft())
+        """Run all there is to run: the loop is asked once, not for every round."""
+        ready, timers, running = self._ready, self._timers, State.RUNNING
+        while not self._stopping:
+            if not ready:
+                self._now = max(self._now, self._next_moment())
+            while timers and timers[0][0] <= self._now:
+                ready.append(heapq.heappop(timers)[1])
+            for _ in range(len(ready)):
+                call = ready.popleft()
+                actor = call._context.get(ACTOR)
+                if actor is not None and actor.state is not running:
+                    actor.kept.append(call)
+                elif not call._cancelled:
+                    self._make(call)
 
-    def _run_or_keep(self, handle: asyncio.Handle) -> None:
-        actor = handle._context.get(ACTOR)  # type: ignore[attr-defined]
-        if actor is not None and actor.state is not State.RUNNING:
-            actor.kept.append(handle)
-        elif not handle.cancelled():
-            handle._run()
+    def _next_moment(self) -> float:
+        timers = self._timers
+        while timers and timers[0][1].cancelled():
+            heapq.heappop(timers)
+        if not timers:
+            raise StandStill
+        return timers[0][0]
+
+    def _make(self, call: Call) -> None:
+        try:
+            call._context.run(call._callback, *call._args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as raised:
+            self.call_exception_handler({"message": f"a callback failed: {call!r}", "exception": raised})
 
     def _process_events(self, event_list: Any) -> None:
         """There is no outside."""

@@ -113,7 +113,8 @@ class Wire:
                 result = await work()
             except Exception as raised:
                 failure = raised
-        world.tell(self._process.name, what, values, fate, failure, result)
+        said = None if failure is None else str(failure)  # the exception itself would keep the world alive
+        world.tell(self._process.name, what, values, fate, said, result)
         if failure is None:
             world.watch.done(self._process, what, values, result)
         if fate is Fate.UNKNOWN and failure is None:
