@@ -65,27 +65,54 @@ class Call(asyncio.TimerHandle):
     __eq__, __hash__ = object.__eq__, object.__hash__
 
 
+class Errand:
+    """Something that takes time in the world, without a task of its own: it begins at once, and often ends at once."""
+
+    def __init__(self, loop: VirtualLoop, work: Coroutine[Any, Any, object], context: Context) -> None:
+        self._loop, self._context = loop, context
+        self.work = work
+
+    def go_on(self, _: object = None) -> None:
+        """Run until it waits for something, or is over."""
+        try:
+            awaited: asyncio.Future[Any] | None = self.work.send(None)
+        except BaseException as end:
+            self._loop.errands.pop(self, None)
+            if not isinstance(end, StopIteration):
+                raise
+            return
+        self._loop.errands[self] = None
+        if awaited is None:
+            self._loop.call_soon(self.go_on, context=self._context)
+        else:
+            awaited._asyncio_future_blocking = False
+            awaited.add_done_callback(self.go_on, context=self._context)
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """A loop without a world outside."""
 
     _stopping: bool
+    get_debug = staticmethod(bool)  # every future asks, and nobody debugs here
 
     def __init__(self) -> None:
         super().__init__()
-        self._now = 0.0
+        self.now = 0.0
         self._ready: deque[Call] = deque()
         self._timers: list[tuple[float, Call]] = []
         self.all_tasks: list[asyncio.Task[Any]] = []
+        self.errands: dict[Errand, None] = {}
+        """Those that wait for something, in order."""
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
 
     def time(self) -> float:
-        """Read the virtual clock, in seconds since the beginning."""
-        return self._now
+        """Read the virtual clock, in seconds since the beginning, as `now` does."""
+        return self.now
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:  # type: ignore[override]
         """Call something in the next round."""
-        call = Call(self._now, callback, args, copy_context() if context is None else context)
+        call = Call(self.now, callback, args, copy_context() if context is None else context)
         self._ready.append(call)
         return call
 
@@ -99,7 +126,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Call:
         """Call something after so many seconds."""
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Make a future."""
+        return asyncio.Future(loop=self)
 
     def create_task(
         self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], *, name: object = None, context: Any = None
@@ -118,13 +149,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._ready.extend(actor.kept)
         actor.kept.clear()
 
+    def run_errand(self, work: Coroutine[Any, Any, object], context: Context) -> None:
+        """Run something that needs no task: nobody waits for it, and nothing in it asks which task it is in."""
+        Errand(self, work, context).go_on()
+
     def _run_once(self) -> None:
         """Run all there is to run: the loop is asked once, not for every round."""
         ready, timers, running = self._ready, self._timers, State.RUNNING
         while not self._stopping:
             if not ready:
-                self._now = max(self._now, self._next_moment())
-            while timers and timers[0][0] <= self._now:
+                self.now = max(self.now, self._next_moment())
+            while timers and timers[0][0] <= self.now:
                 ready.append(heapq.heappop(timers)[1])
             for _ in range(len(ready)):
                 call = ready.popleft()
@@ -160,6 +195,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """End every task that is left, so that nothing of it is torn down at a random time later."""
         for actor in actors:
             self.go_on(actor)
+        for errand in list(self.errands):
+            errand.work.close()
         for _ in range(50):
             left = [task for task in self.all_tasks if not task.done() and task is not asyncio.current_task()]
             if not left:

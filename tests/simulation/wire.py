@@ -65,7 +65,7 @@ class Wire:
         fate = world.chaos.fate(process, what)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         done = partial(self._do, what, values, work, fate, blow, answer)
-        world.after(world.latency(), lambda: world.spawn(done()))
+        world.after(world.latency(), lambda: world.loop.run_errand(done(), world.context))
         result = await answer
         world.watch.told(process, what, values, result)
         return result
