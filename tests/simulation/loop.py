@@ -167,7 +167,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if actor is not None and actor.state is not running:
                     actor.kept.append(call)
                 elif not call._cancelled:
-                    self._make(call)
+                    try:
+                        call._context.run(call._callback, *call._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as failure:
+                        self.call_exception_handler({"message": f"a call failed: {call!r}", "exception": failure})
 
     def _next_moment(self) -> float:
         timers = self._timers
@@ -176,14 +181,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not timers:
             raise StandStill
         return timers[0][0]
-
-    def _make(self, call: Call) -> None:
-        try:
-            call._context.run(call._callback, *call._args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as raised:
-            self.call_exception_handler({"message": f"a callback failed: {call!r}", "exception": raised})
 
     def _process_events(self, event_list: Any) -> None:
         """There is no outside."""
