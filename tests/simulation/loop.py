@@ -157,10 +157,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run all there is to run: the loop is asked once, not for every round."""
         ready, timers, running = self._ready, self._timers, State.RUNNING
         while not self._stopping:
-            if not ready:
-                self.now = max(self.now, self._next_moment())
-            while timers and timers[0][0] <= self.now:
-                ready.append(heapq.heappop(timers)[1])
+            if not ready or (timers and timers[0][0] <= self.now):
+                self._take_what_is_due()
             for _ in range(len(ready)):
                 call = ready.popleft()
                 actor = call._context.get(ACTOR)
@@ -174,13 +172,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     except BaseException as failure:
                         self.call_exception_handler({"message": f"a call failed: {call!r}", "exception": failure})
 
-    def _next_moment(self) -> float:
+    def _take_what_is_due(self) -> None:
+        """Make ready what is due; where nothing is ready, the clock jumps."""
         timers = self._timers
-        while timers and timers[0][1].cancelled():
-            heapq.heappop(timers)
-        if not timers:
-            raise StandStill
-        return timers[0][0]
+        if not self._ready:
+            while timers and timers[0][1]._cancelled:
+                heapq.heappop(timers)
+            if not timers:
+                raise StandStill
+            self.now = max(self.now, timers[0][0])
+        while timers and timers[0][0] <= self.now:
+            self._ready.append(heapq.heappop(timers)[1])
 
     def _process_events(self, event_list: Any) -> None:
         """There is no outside."""
