@@ -82,8 +82,10 @@ class Frame:
                 await self._work(events, conclude)
         except Exception as failure:  # a bug of the work itself: everything comes again
             log.error("a step failed on a whole set", exc_info=failure, extra={"function": self.name})
+        answers = list(handed.answers.values())
         for answer, count in self._counts.items():
-            count.inc(sum(1 for given in handed.answers.values() if given == answer))
+            if given := answers.count(answer):
+                count.inc(given)
 
     async def _conclude(self, handed: Handed, ended: Sequence[Ended]) -> None:
         """Publish what is owed for events that have ended, and answer those whose messages are all confirmed."""

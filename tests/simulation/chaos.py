@@ -51,12 +51,14 @@ class Chaos:
     @property
     def is_over(self) -> bool:
         """Tell whether nothing goes wrong any more."""
-        return self._world.now >= self._weather.seconds
+        return self._world.loop.now >= self._weather.seconds
 
     def weather_for(self, process: Process) -> Weather:
         """Say what may befall a process now."""
-        is_spared = self._weather.climate is Climate.NO_SWEEP and process.kind in SPARED
-        return self._calm if self.is_over or is_spared else self._weather
+        weather = self._weather
+        if self._world.loop.now >= weather.seconds:
+            return self._calm
+        return self._calm if weather.climate is Climate.NO_SWEEP and process.kind in SPARED else weather
 
     def blow(self, process: Process, what: str) -> Blow:
         """Draw what befalls a process around one effect."""
@@ -78,7 +80,7 @@ class Chaos:
         if what in ("publish", "provider.send"):
             return Fate.DONE
         weather = self.weather_for(process)
-        if self._world.now < self._away_until:
+        if self._world.loop.now < self._away_until:
             return Fate.REFUSED
         lot = self._world.random.random()
         if lot < weather.refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from shared.broker import Message, PublishRefused
@@ -49,9 +50,8 @@ class Room:
         target: Method = getattr(self._room, method)
         what = f"{self._name}.{method}"
 
-        async def travel(*values: Any, **named: Any) -> Any:
-            said = (*values, *named.values())
-            return await self._wire.call(what, said, lambda: target(*values, **named))
+        def travel(*values: Any, **named: Any) -> Coroutine[Any, Any, Any]:
+            return self._wire.call(what, (*values, *named.values()), partial(target, *values, **named))
 
         setattr(self, method, travel)
         return travel
@@ -71,7 +71,7 @@ class Session:
         target: Method = getattr(self._sagas, method)
         if not (values[0] if method == "load" else values[-1]):
             return await target(*values, **named)
-        return await self._travel(f"sagas.{method}", values, lambda: target(*values, **named))
+        return await self._travel(f"sagas.{method}", values, partial(target, *values, **named))
 
     async def commit(self) -> None:
         """Commit."""
@@ -94,10 +94,10 @@ class Session:
         self._transaction.commit()
         return watch.last_moves
 
-    async def _travel(
+    def _travel(
         self, what: str, values: tuple[Any, ...], statement: Callable[[], Coroutine[Any, Any, Any]]
-    ) -> Any:
-        return await self._process.wire.call(what, values, lambda: self._run(statement))
+    ) -> Coroutine[Any, Any, Any]:
+        return self._process.wire.call(what, values, partial(self._run, statement))
 
     async def _run(self, statement: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         if self._transaction.is_over:
@@ -146,10 +146,7 @@ class SagaSetOverWire:
         return self._session.now
 
     def __getattr__(self, method: str) -> Method:
-        async def travel(*values: Any, **named: Any) -> Any:
-            return await self._session.call(method, *values, **named)
-
-        return travel
+        return partial(self._session.call, method)
 
 
 class UnlockedOverWire:
@@ -180,15 +177,18 @@ class UnlockedSetOverWire:
         target: Method = getattr(self._sagas, method)
         watch = self._process.world.watch
 
-        async def travel(*values: Any, **named: Any) -> Any:
-            return await self._process.wire.call(f"unlocked.{method}", values, lambda: work(*values, **named))
+        if method not in ("load", "save"):
+            return target
+
+        def travel(*values: Any, **named: Any) -> Coroutine[Any, Any, Any]:
+            return self._process.wire.call(f"unlocked.{method}", values, partial(work, *values, **named))
 
         async def work(*values: Any, **named: Any) -> Any:
             watch.last_moves = []
             result = await target(*values, **named)
             return watch.last_moves if method == "save" else result
 
-        return travel if method in ("load", "save") else target
+        return travel
 
 
 class StoreOverWire(Store):

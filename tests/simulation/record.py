@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -68,7 +68,7 @@ def record_of(world: World) -> Record:
     memory = world.memory
     deliveries = [row for _, row in sorted(memory.deliveries.rows.items())]
     sagas = {
-        key: replace(row.saga, deliveries=tuple(d.delivery for d in deliveries if d.notification_id == key))
+        key: row.saga.but(deliveries=tuple(d.delivery for d in deliveries if d.notification_id == key))
         for key, row in memory.notifications.rows.items()
     }
     digests = {key: row.data for key, row in memory.notifications.rows.items() if row.saga.is_digest}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from tests.simulation import story
+from tests.simulation.history import History
 from tests.simulation.invariants import broken_promises
 from tests.simulation.record import record_of
 from tests.simulation.weather import Weather, draw_weather_of_a_sink
@@ -50,6 +53,22 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
+@contextmanager
+def tidied_at_the_end() -> Iterator[None]:
+    """Collect garbage once, when a run is over, and only what is of this run: looking all along costs far more.
+
+    What is new is young as long as nobody collects. What complains when it is thrown away does so at one moment.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(0)
+        if was_enabled:
+            gc.enable()
+
+
 def run_seed(
     seed: int,
     *,
@@ -61,12 +80,15 @@ def run_seed(
     """Run one seed, behind a sink if told so. The story is written if it is asked for, or if a promise was broken."""
     if is_sink:
         weather = draw_weather_of_a_sink(Random(f"sink {seed}"))
-    with quiet():
-        world = World(seed, weather=weather)
-        history = world.run()
-    broken = broken_promises(record_of(world))
-    broken += [f"Nothing of the simulation itself fails: {failure}." for failure in world.loop.failures]
+    with quiet(), tidied_at_the_end():
+        climate, history, broken, failures = _run(seed, weather)
+    broken += [f"Nothing of the simulation itself fails: {failure}." for failure in failures]
     lines = story.tell(history, everything=everything) if broken or with_story else []
-    return Verdict(
-        seed=seed, climate=world.weather.climate, broken=broken, seen=history.seen, lines=lines, is_sink=is_sink
-    )
+    return Verdict(seed=seed, climate=climate, broken=broken, seen=history.seen, lines=lines, is_sink=is_sink)
+
+
+def _run(seed: int, weather: Weather | None) -> tuple[str, History, list[str], list[dict[str, Any]]]:
+    """Run a world that is forgotten then; what it leaves is its history, and what the loop hears of as it goes."""
+    world = World(seed, weather=weather)
+    history = world.run()
+    return world.weather.climate, history, broken_promises(record_of(world)), world.loop.failures

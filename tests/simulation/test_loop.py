@@ -89,3 +89,20 @@ def test_a_loop_in_which_nothing_can_happen_any_more_says_so(loop: VirtualLoop) 
     with pytest.raises(asyncio.CancelledError):
         loop.run_until_complete(waiting)
     loop.close()
+
+
+def test_a_call_that_fails_is_noted_and_the_others_are_made(loop: VirtualLoop) -> None:
+    made: list[str] = []
+
+    async def live() -> None:
+        loop.call_soon(lambda: 1 / 0)
+        loop.call_soon(made.append, "soon")
+        loop.call_later(2, made.append, "later")
+        loop.call_later(1, made.append, "never").cancel()
+        await asyncio.sleep(3)
+
+    loop.run_until_complete(live())
+    loop.close()
+
+    assert made == ["soon", "later"]
+    assert [type(failure["exception"]) for failure in loop.failures] == [ZeroDivisionError]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -376,8 +377,9 @@ def _seconds(world: World, at: datetime) -> float:
     return world.now + (at - world.memory.now()).total_seconds()
 
 
+@lru_cache(maxsize=256)
 def members_of(body: bytes) -> list[dict[str, Any]]:
-    """Read the events that one message carries."""
+    """Read the events that one message carries; who asks again, as everybody does, may not change them."""
     event = json.loads(body)
     members: list[dict[str, Any]] = event["data"]["members"] if event["type"] == EventType.BUNDLE else [event]
     return members

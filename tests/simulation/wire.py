@@ -65,7 +65,7 @@ class Wire:
         fate = world.chaos.fate(process, what)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         done = partial(self._do, what, values, work, fate, blow, answer)
-        world.after(world.latency(), lambda: world.spawn(done()))
+        world.after(world.latency(), lambda: world.loop.run_errand(done(), world.context))
         result = await answer
         world.watch.told(process, what, values, result)
         return result
@@ -113,7 +113,8 @@ class Wire:
                 result = await work()
             except Exception as raised:
                 failure = raised
-        world.tell(self._process.name, what, values, fate, failure, result)
+        said = None if failure is None else str(failure)  # the exception itself would keep the world alive
+        world.tell(self._process.name, what, values, fate, said, result)
         if failure is None:
             world.watch.done(self._process, what, values, result)
         if fate is Fate.UNKNOWN and failure is None:

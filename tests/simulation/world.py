@@ -89,11 +89,11 @@ class World:
     @property
     def now(self) -> float:
         """Seconds since the beginning."""
-        return self.loop.time()
+        return self.loop.now
 
     def tell(self, who: str, what: str, values: tuple[Any, ...], *details: Any) -> None:
         """Add a line to the story."""
-        self.history.tell(self.loop.time(), who, what, values, details)
+        self.history.tell(self.loop.now, who, what, values, details)
         if len(self.history.events) == MOST_EVENTS and self._life is not None:
             self._life.cancel()
 
@@ -103,7 +103,7 @@ class World:
 
     def after(self, seconds: float, callback: Callable[[], object]) -> None:
         """Let something happen in the world after a while, whatever becomes of who asked for it."""
-        self.loop.call_later(seconds, callback, context=self.context)
+        self.loop.call_at(self.loop.now + seconds, callback, context=self.context)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> None:
         """Let something that takes time happen in the world."""

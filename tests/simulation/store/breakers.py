@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -89,7 +88,7 @@ def _try_probe(key: Key, token: UUID, tx: Transaction) -> bool:
     if until is None or until > now:
         return False
     probe_until = now + timedelta(seconds=PROBE_SECONDS)
-    changed = replace(row, state=BreakerState.HALF_OPEN, probe_token=token, probe_until=probe_until)
+    changed = row.but(state=BreakerState.HALF_OPEN, probe_token=token, probe_until=probe_until)
     tx.put(tx.memory.breakers, key, changed)
     return True
 
@@ -97,4 +96,4 @@ def _try_probe(key: Key, token: UUID, tx: Transaction) -> bool:
 def _release(key: Key, token: UUID, tx: Transaction) -> None:
     row = tx.lock(tx.memory.breakers, key)
     if row is not None and row.state is BreakerState.HALF_OPEN and row.probe_token == token:
-        tx.put(tx.memory.breakers, key, replace(row, probe_until=tx.memory.now()))
+        tx.put(tx.memory.breakers, key, row.but(probe_until=tx.memory.now()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -117,10 +116,10 @@ def _claim(tx: Transaction, row: DeliveryRow, of: NotificationRow, command: Comm
         abandon(tx, row, now)
     if verdict in (QUIET, SHELVED) and until is not None:
         shelve(tx, row, until, is_takeover=verdict == SHELVED)
-        held = replace(held, due_at=until)
+        held = held.but(due_at=until)
     if verdict in (Verdict.CLAIMED, TAKEOVER, LOST):
         key = (row.notification_id, held.channel)
-        tx.put(tx.memory.deliveries, key, replace(row, delivery=_taken(held, verdict, token, now), claimed_at=now))
+        tx.put(tx.memory.deliveries, key, row.but(delivery=_taken(held, verdict, token, now), claimed_at=now))
     user = tx.get(tx.memory.users, (row.tenant, of.user_id))
     category = of.saga.plan.category
     why = obstacle(tx, row.tenant, of.user_id, category, held.channel, is_superseded=_is_superseded(tx, of))
@@ -195,10 +194,9 @@ def _judge(held: Delivery, of: NotificationRow, command: Command, now: datetime,
 
 def _taken(held: Delivery, verdict: str, token: UUID, now: datetime) -> Delivery:
     if verdict == LOST:
-        lost = replace(held, takeovers=held.takeovers + 1, outcome=OutcomeKind.AMBIGUOUS, lease_until=None)
-        return replace(lost, status=D.SENDING)
-    return replace(
-        held,
+        lost = held.but(takeovers=held.takeovers + 1, outcome=OutcomeKind.AMBIGUOUS, lease_until=None)
+        return lost.but(status=D.SENDING)
+    return held.but(
         status=D.SENDING,
         takeovers=held.takeovers + (verdict == TAKEOVER),
         tries=held.tries + 1,

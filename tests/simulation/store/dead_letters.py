@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
@@ -73,7 +72,7 @@ def _take(tenant: str, key: UUID, by: str, tx: Transaction) -> UUID | None:
     row = tx.lock(tx.memory.dead_letters, key)
     if row is None or (row.tenant, row.status) != (tenant, "open") or row.notification_id is None:
         return None
-    taken = replace(row, status="replayed", settled_at=tx.memory.now(), settled_by=by)
+    taken = row.but(status="replayed", settled_at=tx.memory.now(), settled_by=by)
     tx.put(tx.memory.dead_letters, key, taken)
     return row.notification_id
 

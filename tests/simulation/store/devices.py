@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from shared.outcomes import Device
@@ -54,12 +53,12 @@ def forget(dead: Sequence[tuple[str, Device]], tx: Transaction) -> None:
         key = (tenant, device.provider, device.token)
         row = tx.get(tx.memory.devices, key) and tx.lock(tx.memory.devices, key)
         if row and row.device and row.device.registered_at == device.registered_at:
-            tx.put(tx.memory.devices, key, replace(row, device=None))
+            tx.put(tx.memory.devices, key, row.but(device=None))
 
 
 def _remove(key: tuple[str, str, str], user_id: str, tx: Transaction) -> bool:
     row = tx.get(tx.memory.devices, key) and tx.lock(tx.memory.devices, key)
     if not row or not row.device or row.user_id != user_id:
         return False
-    tx.put(tx.memory.devices, key, replace(row, device=None))
+    tx.put(tx.memory.devices, key, row.but(device=None))
     return True

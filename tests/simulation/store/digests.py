@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -55,7 +54,7 @@ def _due(limit: int, tx: Transaction) -> list[DueDigest]:
         assert row is not None
         phase = Phase.GATHERING if row.phase is Phase.COLLECTING else row.phase
         later = now + timedelta(seconds=FIRST_LOOK_SECONDS)
-        tx.put(table, key, replace(row, phase=phase, next_look_at=later))
+        tx.put(table, key, row.but(phase=phase, next_look_at=later))
         if row.phase is Phase.COLLECTING:
             tx.put(tx.memory.open_digests, row.key, None)
         found.append(DueDigest(id=key, phase=phase, joined=row.joined, looked_at=later))
@@ -68,7 +67,7 @@ def _settle(tx: Transaction, digests: Sequence[DueDigest], *, is_done: bool) -> 
         if row is None or row.next_look_at != one.looked_at:
             continue
         phase = Phase.CLOSED if is_done else row.phase
-        tx.put(tx.memory.digests, one.id, replace(row, phase=phase, next_look_at=None if is_done else tx.memory.now()))
+        tx.put(tx.memory.digests, one.id, row.but(phase=phase, next_look_at=None if is_done else tx.memory.now()))
 
 
 def join(joining: Sequence[Joining], tx: Transaction) -> dict[UUID, Window]:
@@ -85,7 +84,7 @@ def _window(tx: Transaction, one: Joining, count: int) -> Window:
         row = tx.lock(memory.digests, known)
         assert row is not None
         assert row.next_look_at is not None
-        tx.put(memory.digests, known, replace(row, joined=row.joined + count))
+        tx.put(memory.digests, known, row.but(joined=row.joined + count))
         return Window(known, row.next_look_at)
     key = digest_id(one.key, one.notification_id)
     tx.put(memory.open_digests, one.key, key)
@@ -127,7 +126,7 @@ def wake(tx: Transaction, change: Change) -> None:
     assert row is not None
     if row.phase is Phase.COLLECTING:
         tx.put(tx.memory.open_digests, row.key, None)
-    tx.put(tx.memory.digests, change.before.id, replace(row, phase=Phase.CLOSED, next_look_at=tx.memory.now()))
+    tx.put(tx.memory.digests, change.before.id, row.but(phase=Phase.CLOSED, next_look_at=tx.memory.now()))
 
 
 def members(
@@ -183,4 +182,4 @@ def fill(data: Mapping[UUID, Mapping[str, Any]], tx: Transaction) -> None:
     for key, content in sorted(data.items()):
         row = tx.lock(tx.memory.notifications, key)
         assert row is not None
-        tx.put(tx.memory.notifications, key, replace(row, data=dict(content)))
+        tx.put(tx.memory.notifications, key, row.but(data=dict(content)))

@@ -95,8 +95,14 @@ class Memory:
 
     async def run(self, statement: Callable[[Transaction], T]) -> T:
         """Run one statement that commits by itself."""
-        async with self.transaction() as transaction:
-            return await transaction.run(statement)
+        transaction = Transaction(self)
+        try:
+            result = await transaction.run(statement)
+        except BaseException:
+            transaction.rollback()
+            raise
+        transaction.commit()
+        return result
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -117,6 +123,8 @@ class Memory:
 
     def wake(self, place: tuple[Table[Any, Any], Hashable]) -> None:
         """Let all try again who wait for a row."""
+        if not self._waiters:
+            return
         for future in self._waiters.pop(place, ()):
             if not future.done():
                 future.set_result(None)
@@ -164,17 +172,17 @@ class Transaction:
                 raise DatabaseUnavailable("DeadlockDetected")
             other = other.waits_for
         self.waits_for = blocked.holder
+        waiting = self.memory.waiter(blocked.place)
+        patience = asyncio.get_running_loop().call_later(STATEMENT_SECONDS, _give_up, waiting)
         try:
-            async with asyncio.timeout(STATEMENT_SECONDS):
-                await self.memory.waiter(blocked.place)
-        except TimeoutError:
-            raise DatabaseUnavailable("QueryCanceled") from None
+            await waiting
         finally:
+            patience.cancel()
             self.waits_for = None
 
     def get(self, table: Table[K, R], key: K) -> R | None:
         """Read a row without a lock."""
-        if (table, key) in self._written:
+        if self._written and (table, key) in self._written:
             found: R = self._written[table, key]
             return found
         return (table.rows if self._snapshot is None else self._snapshot[table]).get(key)
@@ -182,7 +190,8 @@ class Transaction:
     def all(self, table: Table[K, R]) -> dict[K, R]:
         """Read every row of a table without a lock."""
         visible = dict(table.rows if self._snapshot is None else self._snapshot[table])
-        visible.update({key: row for (place, key), row in self._written.items() if place is table})
+        if self._written:
+            visible.update({key: row for (place, key), row in self._written.items() if place is table})
         return visible
 
     def lock(self, table: Table[K, R], key: K) -> R | None:
@@ -193,7 +202,7 @@ class Transaction:
             self._locked.append((table, key))
         elif holder is not self:
             raise _Blocked(table, key, holder)
-        if (table, key) in self._written:
+        if self._written and (table, key) in self._written:
             mine: R = self._written[table, key]
             return mine
         return table.rows.get(key)
@@ -241,6 +250,11 @@ class Transaction:
         for place in self._locked:
             self.memory.wake(place)
         self._locked.clear()
+
+
+def _give_up(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_exception(DatabaseUnavailable("QueryCanceled"))
 
 
 def _check_notification(before: rows.NotificationRow, after: rows.NotificationRow) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -97,8 +96,7 @@ def _keep(tx: Transaction, new: NewFanOut) -> tuple[Kept, int]:
 def _advanced(tx: Transaction, row: FanOutRow, count: int, conflicts: int) -> FanOutRow:
     now = tx.memory.now()
     is_done = row.expanded + count >= len(row.new.user_ids)
-    return replace(
-        row,
+    return row.but(
         expanded=row.expanded + count,
         conflicting=row.conflicting + conflicts,
         looks=0,
@@ -116,7 +114,7 @@ def _hasten(tx: Transaction) -> int:
         row = tx.lock(table, key)
         assert row is not None
         look = now + timedelta(seconds=10 * tx.memory.random.random())
-        tx.put(table, key, replace(row, looks=0, next_look_at=look))
+        tx.put(table, key, row.but(looks=0, next_look_at=look))
     return len(free)
 
 
@@ -126,7 +124,7 @@ def _due(tx: Transaction, limit: int) -> list[FanOutOwed]:
     free = [key for key in sorted(rows, key=lambda key: str(rows[key].next_look_at)) if not tx.is_locked(table, key)]
     for key in free[:limit]:
         wait = min(FIRST_LOOK_SECONDS * 2 ** rows[key].looks, LONGEST_LOOK_SECONDS)
-        tx.put(table, key, replace(rows[key], looks=rows[key].looks + 1, next_look_at=now + timedelta(seconds=wait)))
+        tx.put(table, key, rows[key].but(looks=rows[key].looks + 1, next_look_at=now + timedelta(seconds=wait)))
     return [
         FanOutOwed(
             id=key,

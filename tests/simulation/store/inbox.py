@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -110,7 +109,7 @@ def _put(tx: Transaction, items: Sequence[NewItem]) -> None:
     for key, item in sorted(first.items()):
         person = (item.tenant, item.user_id)
         stand = tx.lock(tx.memory.inbox_cursors, person) or CursorRow()
-        tx.put(tx.memory.inbox_cursors, person, replace(stand, last=stand.last + 1))
+        tx.put(tx.memory.inbox_cursors, person, stand.but(last=stand.last + 1))
         row = InboxRow(
             tenant=item.tenant,
             user_id=item.user_id,
@@ -129,7 +128,7 @@ def _note(tx: Transaction, seen: set[Seen], receipt: Receipt) -> list[tuple[UUID
         if Seen(found.tenant, found.user_id, found.notification_id) not in seen:
             continue
         row = tx.lock(memory.inbox, key) or found
-        tx.put(memory.inbox, key, replace(row, acknowledged_at=row.acknowledged_at or now))
+        tx.put(memory.inbox, key, row.but(acknowledged_at=row.acknowledged_at or now))
         said = ReceiptRecorded(channel=Channel.WEBSOCKET, epoch=row.epoch, receipt=receipt, reason=SAID[receipt])
         kept = ReceiptRow(notification_id=row.notification_id, said=said, created_at=now)
         if tx.insert(memory.receipts, (row.notification_id, said.channel, row.epoch, said.receipt.value), kept):
@@ -145,8 +144,8 @@ def _mark(tx: Transaction, tenant: str, user_id: str, mark: Mark, ids: set[UUID]
 
 def _marked(row: InboxRow, mark: Mark, now: datetime) -> InboxRow:
     if mark in (Mark.READ, Mark.UNREAD):
-        return replace(row, read_at=(row.read_at or now) if mark is Mark.READ else None)
-    return replace(row, archived_at=(row.archived_at or now) if mark is Mark.ARCHIVE else None)
+        return row.but(read_at=(row.read_at or now) if mark is Mark.READ else None)
+    return row.but(archived_at=(row.archived_at or now) if mark is Mark.ARCHIVE else None)
 
 
 def _change(
@@ -160,9 +159,9 @@ def _change(
     for key, seen in sorted(wanted, key=lambda found: found[1].cursor):
         row, person = tx.lock(tx.memory.inbox, key) or seen, (seen.tenant, seen.user_id)
         stand = tx.lock(tx.memory.inbox_cursors, person) or CursorRow()
-        tx.put(tx.memory.inbox_cursors, person, replace(stand, changes=stand.changes + 1))
+        tx.put(tx.memory.inbox_cursors, person, stand.but(changes=stand.changes + 1))
         if row.retracted_at is None and changed(row) != row:
-            tx.put(tx.memory.inbox, key, replace(changed(row), change=stand.changes + 1))
+            tx.put(tx.memory.inbox, key, changed(row).but(change=stand.changes + 1))
             done.add(row.notification_id)
     return done
 
@@ -171,8 +170,8 @@ def _look_soon(tx: Transaction, key: UUID) -> bool:
     row = tx.lock(tx.memory.notifications, key)
     if row is None:
         return False
-    saga = replace(row.saga, looks=0, next_look_at=tx.memory.now() + timedelta(seconds=15))
-    tx.put(tx.memory.notifications, key, replace(row, saga=saga))
+    saga = row.saga.but(looks=0, next_look_at=tx.memory.now() + timedelta(seconds=15))
+    tx.put(tx.memory.notifications, key, row.but(saga=saga))
     return True
 
 
@@ -180,4 +179,4 @@ def retract(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     """Take messages out of inboxes; return those that were there."""
     now = tx.memory.now()
     rows = [(key, row) for key, row in tx.all(tx.memory.inbox).items() if row.notification_id in ids]
-    return _change(tx, rows, lambda row: replace(row, retracted_at=row.retracted_at or now))
+    return _change(tx, rows, lambda row: row.but(retracted_at=row.retracted_at or now))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,7 +20,7 @@ def due_successes(tx: Transaction, limit: int) -> list[LateSuccess]:
     due = [key for look, key in sorted(looks) if look <= now and not tx.is_locked(table, key)]
     found = [row for key in due[:limit] if (row := tx.lock(table, key)) is not None]
     for row in found:
-        later = replace(row, next_look_at=now + timedelta(seconds=FIRST_LOOK_SECONDS))
+        later = row.but(next_look_at=now + timedelta(seconds=FIRST_LOOK_SECONDS))
         tx.put(table, (row.notification_id, row.said.token), later)
     return [_late_success(tx, row) for row in found]
 
@@ -33,7 +32,7 @@ def settle(tx: Transaction, known: Sequence[tuple[UUID, UUID]]) -> None:
         if row is not None and row.next_look_at is not None:
             newest = tx.lock(tx.memory.attempts, key)
             assert newest is not None
-            tx.put(tx.memory.attempts, key, replace(newest, next_look_at=None))
+            tx.put(tx.memory.attempts, key, newest.but(next_look_at=None))
 
 
 def _late_success(tx: Transaction, row: AttemptRow) -> LateSuccess:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -46,7 +45,7 @@ def _sooner(tx: Transaction, wait: Wait) -> int:
     row = tx.lock(table, key)
     if row is None or row.saga.next_look_at is None or row.saga.next_look_at <= soon:
         return 0
-    tx.put(table, key, replace(row, saga=replace(row.saga, next_look_at=soon)))
+    tx.put(table, key, row.but(saga=row.saga.but(next_look_at=soon)))
     return 1
 
 
@@ -55,7 +54,7 @@ def _fan_out_sooner(tx: Transaction, key: UUID, seconds: float) -> int:
     row = None if tx.is_locked(table, key) else tx.get(table, key)
     if row is None or row.next_look_at is None or row.next_look_at <= soon:
         return 0
-    tx.put(table, key, replace(row, next_look_at=soon))
+    tx.put(table, key, row.but(next_look_at=soon))
     return 1
 
 
@@ -64,5 +63,5 @@ def _success_sooner(tx: Transaction, pair: tuple[UUID, UUID], seconds: float) ->
     row = None if tx.is_locked(table, pair) else tx.get(table, pair)
     if row is None or row.next_look_at is None or row.next_look_at <= soon:
         return 0
-    tx.put(table, pair, replace(row, next_look_at=soon))
+    tx.put(table, pair, row.but(next_look_at=soon))
     return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from shared.callback_links import Subject
@@ -41,7 +40,7 @@ def _keep(tx: Transaction, subject: Subject, said: ReceiptRecorded) -> bool:
     assert row is not None
     soon = now + timedelta(seconds=15)
     look = min(row.saga.next_look_at or soon, soon)
-    tx.put(memory.notifications, key, replace(row, saga=replace(row.saga, looks=0, next_look_at=look)))
+    tx.put(memory.notifications, key, row.but(saga=row.saga.but(looks=0, next_look_at=look)))
     return True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -32,8 +31,8 @@ def _mark(tx: Transaction, key: tuple[UUID, Channel], item: Recorded) -> bool:
     row = tx.get(tx.memory.deliveries, key) and tx.lock(tx.memory.deliveries, key)
     if not row or not _is_held(row.delivery, item.token):
         return False
-    delivery = replace(row.delivery, outcome=item.outcome.kind, lease_until=None)
-    tx.put(tx.memory.deliveries, key, replace(row, delivery=delivery, updated_at=tx.memory.now()))
+    delivery = row.delivery.but(outcome=item.outcome.kind, lease_until=None)
+    tx.put(tx.memory.deliveries, key, row.but(delivery=delivery, updated_at=tx.memory.now()))
     return True
 
 
@@ -59,7 +58,7 @@ def _keep(tx: Transaction, channel: Channel, item: Recorded, *, is_late: bool) -
     if known is not None and known.said.outcome is not OutcomeKind.AMBIGUOUS:
         return
     if known is not None:
-        row = replace(known, said=said, ended_at=now)
+        row = known.but(said=said, ended_at=now)
     else:
         row = AttemptRow(
             notification_id=item.command.notification_id,
@@ -70,7 +69,7 @@ def _keep(tx: Transaction, channel: Channel, item: Recorded, *, is_late: bool) -
             ended_at=now,
         )
     look = now + timedelta(seconds=FIRST_LOOK_SECONDS) if is_late else None
-    row = replace(row, provider=outcome.provider, provider_message_id=outcome.provider_message_id, next_look_at=look)
+    row = row.but(provider=outcome.provider, provider_message_id=outcome.provider_message_id, next_look_at=look)
     tx.put(tx.memory.attempts, key, row)
 
 
@@ -111,9 +110,9 @@ def give_back(channel: Channel, unused: Sequence[tuple[UUID, UUID]], tx: Transac
         key = (notification, channel)
         row = tx.get(tx.memory.deliveries, key) and tx.lock(tx.memory.deliveries, key)
         if row and _is_held(row.delivery, token):
-            delivery = replace(row.delivery, status=DeliveryStatus.QUEUED, token=None, lease_until=None)
-            delivery = replace(delivery, tries=max(delivery.tries - 1, 0))
-            tx.put(tx.memory.deliveries, key, replace(row, delivery=delivery, updated_at=tx.memory.now()))
+            delivery = row.delivery.but(status=DeliveryStatus.QUEUED, token=None, lease_until=None)
+            delivery = delivery.but(tries=max(delivery.tries - 1, 0))
+            tx.put(tx.memory.deliveries, key, row.but(delivery=delivery, updated_at=tx.memory.now()))
 
 
 def postpone(channel: Channel, command: Command, seconds: float, why: str, tx: Transaction) -> None:
@@ -126,8 +125,8 @@ def postpone(channel: Channel, command: Command, seconds: float, why: str, tx: T
     if (held.attempt, held.epoch) != (command.attempt, command.epoch):
         return
     due_at = held.due_at if held.due_at and held.due_at > now else now + timedelta(seconds=seconds)
-    delivery = replace(held, status=DeliveryStatus.DEFERRED, due_at=due_at, reason=why)
-    tx.put(tx.memory.deliveries, key, replace(row, delivery=delivery, updated_at=now))
+    delivery = held.but(status=DeliveryStatus.DEFERRED, due_at=due_at, reason=why)
+    tx.put(tx.memory.deliveries, key, row.but(delivery=delivery, updated_at=now))
     entry = Entry(what=What.DEFERRED, why=why, channel=channel, detail={"attempt": command.attempt})
     _tell(tx, command.notification_id, entry)
 
@@ -135,9 +134,9 @@ def postpone(channel: Channel, command: Command, seconds: float, why: str, tx: T
 def shelve(tx: Transaction, row: DeliveryRow, until: datetime, *, is_takeover: bool) -> None:
     """Let an attempt wait until its person may be disturbed."""
     key, now, held = (row.notification_id, row.delivery.channel), tx.memory.now(), row.delivery
-    delivery = replace(held, status=DeliveryStatus.DEFERRED, due_at=until, reason=QUIET_HOURS, token=None)
-    delivery = replace(delivery, lease_until=None, takeovers=held.takeovers + is_takeover)
-    tx.put(tx.memory.deliveries, key, replace(row, delivery=delivery, updated_at=now))
+    delivery = held.but(status=DeliveryStatus.DEFERRED, due_at=until, reason=QUIET_HOURS, token=None)
+    delivery = delivery.but(lease_until=None, takeovers=held.takeovers + is_takeover)
+    tx.put(tx.memory.deliveries, key, row.but(delivery=delivery, updated_at=now))
     detail = {"attempt": held.attempt, "due_at": until.isoformat()}
     entry = Entry(what=What.DEFERRED, channel=held.channel, why=QUIET_HOURS, detail=detail)
     _tell(tx, row.notification_id, entry)

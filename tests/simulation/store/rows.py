@@ -1,4 +1,4 @@
-"""The rows of the tables, frozen: a new state is a new record."""
+"""The rows of the tables, frozen: a new state is a new record, and copying them is most of what is done to them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from uuid import UUID
 
 from shared.outcomes import Device
 from shared.saga import AttemptRecorded, Delivery, Entry, ReceiptRecorded, Saga
+from shared.saga.state import Record
 from shared.statuses import Channel, OutcomeKind
 from shared.store.breakers import BreakerState
 from shared.store.digests import Phase
 from shared.store.fan_outs import NewFanOut
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationRow:
+@dataclass(frozen=True, kw_only=True)
+class NotificationRow(Record):
     """A notification. `saga` holds the columns that the saga reads, without deliveries."""
 
     saga: Saga
@@ -35,8 +36,8 @@ class NotificationRow:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FanOutRow:
+@dataclass(frozen=True, kw_only=True)
+class FanOutRow(Record):
     """One event for many users, and how far it is."""
 
     new: NewFanOut
@@ -48,8 +49,8 @@ class FanOutRow:
     completed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRow(Record):
     """A delivery. `delivery` holds the columns that the saga reads."""
 
     notification_id: UUID
@@ -60,8 +61,8 @@ class DeliveryRow:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRow:
+@dataclass(frozen=True, kw_only=True)
+class AttemptRow(Record):
     """An attempt. `said` holds the columns that the saga reads."""
 
     notification_id: UUID
@@ -75,8 +76,8 @@ class AttemptRow:
     next_look_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptRow:
+@dataclass(frozen=True, kw_only=True)
+class ReceiptRow(Record):
     """A receipt."""
 
     notification_id: UUID
@@ -84,8 +85,8 @@ class ReceiptRow:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineRow:
+@dataclass(frozen=True, kw_only=True)
+class TimelineRow(Record):
     """What one transaction told about a notification."""
 
     notification_id: UUID
@@ -93,8 +94,8 @@ class TimelineRow:
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetterRow:
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterRow(Record):
     """A dead letter."""
 
     id: UUID
@@ -111,8 +112,8 @@ class DeadLetterRow:
     settled_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoingRow:
+@dataclass(frozen=True, kw_only=True)
+class UndoingRow(Record):
     """How often a provider was asked to take something back, and what it said last."""
 
     tries: int = 1
@@ -120,8 +121,8 @@ class UndoingRow:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerRow:
+@dataclass(frozen=True, kw_only=True)
+class BreakerRow(Record):
     """A breaker."""
 
     state: BreakerState = BreakerState.CLOSED
@@ -131,8 +132,8 @@ class BreakerRow:
     probe_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow:
+@dataclass(frozen=True, kw_only=True)
+class InboxRow(Record):
     """A message in a person's inbox."""
 
     tenant: str
@@ -154,16 +155,16 @@ class InboxRow:
         return self.read_at is None and self.archived_at is None and self.retracted_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class CursorRow:
+@dataclass(frozen=True)
+class CursorRow(Record):
     """How far a person's inbox is: the highest cursor, and the highest number of a change."""
 
     last: int = 0
     changes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceRow:
+@dataclass(frozen=True, kw_only=True)
+class PlaceRow(Record):
     """A delivery that a cap was asked about."""
 
     tenant: str
@@ -173,8 +174,8 @@ class PlaceRow:
     taken_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestRow:
+@dataclass(frozen=True, kw_only=True)
+class DigestRow(Record):
     """A window of a digest, beside the notification that carries it."""
 
     key: UUID
@@ -183,8 +184,8 @@ class DigestRow:
     next_look_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceRow:
+@dataclass(frozen=True, kw_only=True)
+class DeviceRow(Record):
     """A registration; without a device once it is removed."""
 
     user_id: str

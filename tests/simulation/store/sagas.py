@@ -58,8 +58,8 @@ class MemorySagaSet(SagaSet):
         if any(row.is_routed for row in found):
             deliveries = await self.transaction.run(lambda tx: _locked_deliveries(tx, ids))
         sagas = {
-            row.saga.id: replace(
-                row.saga, deliveries=tuple(d.delivery for d in deliveries if d.notification_id == row.saga.id)
+            row.saga.id: row.saga.but(
+                deliveries=tuple(d.delivery for d in deliveries if d.notification_id == row.saga.id)
             )
             for row in found
         }
@@ -161,8 +161,7 @@ class MemorySagaSet(SagaSet):
         assert row is not None
         look, looks = self._look(change, looked=looked)
         is_new_plan = after.plan is not before.plan
-        saga = replace(
-            row.saga,
+        saga = row.saga.but(
             status=after.status,
             reason=after.reason,
             epoch=after.epoch,
@@ -175,7 +174,7 @@ class MemorySagaSet(SagaSet):
             cancelled_by=after.cancelled_by,
         )
         now = tx.memory.now()
-        changed = replace(row, saga=saga, is_routed=row.is_routed or is_new_plan, updated_at=now)
+        changed = row.but(saga=saga, is_routed=row.is_routed or is_new_plan, updated_at=now)
         tx.put(tx.memory.notifications, after.id, changed)
         line = TimelineRow(notification_id=after.id, at=now, entries=tuple(change.entries))
         tx.put(tx.memory.timeline, (after.id, saga.version), line)
@@ -205,8 +204,8 @@ class MemorySagaSet(SagaSet):
         row = tx.lock(tx.memory.notifications, change.before.id)
         assert row is not None
         look = self._next_look(change.after, change.before.looks)
-        saga = replace(row.saga, next_look_at=look, looks=change.before.looks + 1)
-        tx.put(tx.memory.notifications, change.before.id, replace(row, saga=saga))
+        saga = row.saga.but(next_look_at=look, looks=change.before.looks + 1)
+        tx.put(tx.memory.notifications, change.before.id, row.but(saga=saga))
 
 
 class MemorySagas(Sagas):
@@ -272,12 +271,12 @@ def _write_delivery(tx: Transaction, change: Change, new: DeliveryRow) -> None:
     key = (new.notification_id, new.delivery.channel)
     stored = tx.lock(tx.memory.deliveries, key)
     if stored is None:
-        tx.put(tx.memory.deliveries, key, replace(new, delivery=replace(new.delivery, token=None)))
+        tx.put(tx.memory.deliveries, key, new.but(delivery=new.delivery.but(token=None)))
         return
     same_epoch = stored.delivery.epoch == new.delivery.epoch
-    delivery = replace(new.delivery, token=stored.delivery.token if same_epoch else None)
+    delivery = new.delivery.but(token=stored.delivery.token if same_epoch else None)
     content = stored.content if new.content is None else new.content
-    tx.put(tx.memory.deliveries, key, replace(new, delivery=delivery, content=content, claimed_at=stored.claimed_at))
+    tx.put(tx.memory.deliveries, key, new.but(delivery=delivery, content=content, claimed_at=stored.claimed_at))
 
 
 def _part(tx: Transaction, change: Change) -> None:
@@ -285,7 +284,7 @@ def _part(tx: Transaction, change: Change) -> None:
     if change.before.digest_id and not change.after.digest_id:
         row = tx.lock(tx.memory.notifications, change.before.id)
         assert row is not None
-        tx.put(tx.memory.notifications, change.before.id, replace(row, saga=replace(row.saga, digest_id=None)))
+        tx.put(tx.memory.notifications, change.before.id, row.but(saga=row.saga.but(digest_id=None)))
     digests.wake(tx, change)
 
 
@@ -315,15 +314,15 @@ def _bury(tx: Transaction, kind: str, step: str, sagas: Sequence[Saga]) -> None:
 def _resolve(tx: Transaction, ids: set[UUID]) -> None:
     for key, row in tx.all(tx.memory.dead_letters).items():
         if row.notification_id in ids and row.status == "open":
-            settled = replace(row, status="resolved", settled_at=tx.memory.now(), settled_by="late success")
+            settled = row.but(status="resolved", settled_at=tx.memory.now(), settled_by="late success")
             tx.put(tx.memory.dead_letters, key, settled)
 
 
 def _look_in(tx: Transaction, key: UUID, seconds: float) -> None:
     row = tx.lock(tx.memory.notifications, key)
     if row is not None:
-        saga = replace(row.saga, next_look_at=tx.memory.now() + timedelta(seconds=seconds))
-        tx.put(tx.memory.notifications, key, replace(row, saga=saga))
+        saga = row.saga.but(next_look_at=tx.memory.now() + timedelta(seconds=seconds))
+        tx.put(tx.memory.notifications, key, row.but(saga=saga))
 
 
 def _hasten(tx: Transaction) -> int:
@@ -332,6 +331,6 @@ def _hasten(tx: Transaction) -> int:
         is_late = row.saga.next_look_at is not None and row.saga.next_look_at > soon
         if is_late and row.saga.status is not NotificationStatus.SCHEDULED and not tx.is_locked(table, key):
             look = tx.memory.now() + timedelta(seconds=10 * tx.memory.random.random())
-            tx.put(table, key, replace(row, saga=replace(row.saga, looks=0, next_look_at=look)))
+            tx.put(table, key, row.but(saga=row.saga.but(looks=0, next_look_at=look)))
             count += 1
     return count

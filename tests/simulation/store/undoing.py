@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from shared.outcomes import Outcome
@@ -23,7 +22,7 @@ def begin(tx: Transaction, asked: Sequence[tuple[Saga, Channel]]) -> list[Undoin
 def _begin(tx: Transaction, saga: Saga, channel: Channel) -> Undoing:
     table, key = tx.memory.undoings, (saga.id, channel, saga.epoch)
     before = tx.lock(table, key)
-    row = replace(before, tries=before.tries + 1) if before else UndoingRow()
+    row = before.but(tries=before.tries + 1) if before else UndoingRow()
     tx.put(table, key, row)
     attempts = sorted(
         (one for one in tx.all(tx.memory.attempts).values() if (one.notification_id, one.said.channel) == key[:2]),
@@ -47,7 +46,7 @@ def note(tx: Transaction, said: Sequence[tuple[Saga, Channel, Outcome]]) -> None
         key = (saga.id, channel, saga.epoch)
         row = tx.lock(tx.memory.undoings, key)
         if row is not None:
-            tx.put(tx.memory.undoings, key, replace(row, outcome=outcome.kind, reason=outcome.reason))
+            tx.put(tx.memory.undoings, key, row.but(outcome=outcome.kind, reason=outcome.reason))
 
 
 def correct(tx: Transaction, corrections: Sequence[Correction]) -> None:
@@ -73,8 +72,7 @@ def _correct(tx: Transaction, one: Correction) -> None:
         correlation_id=original.saga.correlation_id,
         plan=Plan(),
     )
-    row = replace(
-        original,
+    row = original.but(
         saga=saga,
         source=CORRECTION_SOURCE,
         body_hash=one.id.bytes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +57,7 @@ class MemoryUnlockedSet(MemorySagaSet):
             if place[0] == pair[0]:
                 self._seen.append((tx.memory.deliveries, place, delivery))
                 deliveries.append(delivery)
-        saga = replace(row.saga, deliveries=tuple(delivery.delivery for delivery in deliveries))
+        saga = row.saga.but(deliveries=tuple(delivery.delivery for delivery in deliveries))
         return Change(before=saga, after=saga)
 
     def _notification(self, tx: Transaction, key: UUID) -> NotificationRow:
