@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infrastructure.local.functions import COLLECT_EVERY
-from infrastructure.local.rabbitmq import find_programs, speaks_amqp
+from infrastructure.local.rabbitmq import PrivateNode, find_programs, speaks_amqp
 from infrastructure.local.rabbitmq_packages import RabbitMQNotAvailable
 from shared.store import Store
 from shared.store.migrating import migrate
@@ -45,6 +45,13 @@ def postgres() -> Iterator[PostgresForTests]:
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[PrivateNode]:
+    """Start a RabbitMQ of our own. Tests may strike it: who needs it empty, or at all, has to see to that."""
+    with PrivateNode() as started:
+        yield started
 
 
 async def _migrated(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +25,12 @@ class Commands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run a command. Ctrl-C is 130, as shells have it; click would say 1."""
+        """Run a command. Ctrl-C is 130, as shells have it; click would say 1.
+
+        What a command imports stays, so no search for cycles looks at it: that was a tenth of a start. One that goes on
+        for long switches the search on again.
+        """
+        gc.disable()
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.Abort:
@@ -34,6 +40,8 @@ class Commands(click.Group):
                 raise
             ended.show()
             sys.exit(ended.exit_code)
+        finally:
+            gc.enable()
         if not standalone_mode:
             return result
         sys.exit(result if isinstance(result, int) else Exit.DONE)

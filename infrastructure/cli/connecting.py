@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -141,6 +142,7 @@ def ask(where: Where, work: Work[T], *, usual_patience_seconds: float = PATIENCE
         async with where.open(usual_patience_seconds) as carillon:
             return await work(carillon)
 
+    gc.enable()
     try:
         return asyncio.run(at_work())
     except RequestRefused as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -78,6 +79,8 @@ def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
     """Run something in the fastest loop that there is here."""
     import asyncio
 
+    gc.freeze()
+    gc.enable()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)
 

@@ -44,11 +44,10 @@ class Functions:
 
 async def open_functions(settings: Settings, names: Sequence[str], stack: AsyncExitStack) -> Functions:
     """Open functions over the same resources. When the stack unwinds they are drained, then the resources closed."""
+    import_functions(names)
     from shared.runtime import Resources
-    from shared.serve import build, load
+    from shared.serve import build
 
-    for name in names:
-        _require(name, load)
     if settings.database_url is None:
         raise SettingMissing("DATABASE_URL is missing: set it to postgresql://user:password@host:5432/database")
     broker = open_broker(settings)
@@ -60,6 +59,23 @@ async def open_functions(settings: Settings, names: Sequence[str], stack: AsyncE
     gc.freeze()  # what is there now stays: no search looks at it again
     gc.set_threshold(COLLECT_EVERY)
     return Functions(apps=apps, broker=broker)
+
+
+def import_functions(names: Sequence[str]) -> None:
+    """Import functions and what they stand on. It stays, so meanwhile no search for cycles looks at it.
+
+    Raises:
+        FunctionMissing: one is not in the tree.
+    """
+    gc.disable()
+    try:
+        from shared.serve import load
+
+        for name in names:
+            _require(name, load)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _require(name: str, load: Callable[[str], object]) -> None:

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +21,7 @@ from typing import Self
 from infrastructure.local.rabbitmq_packages import REMEDY, Programs, RabbitMQNotAvailable, installed, unpacked
 from shared.settings import Settings
 
-__all__ = ["FoundBroker", "PrivateNode", "RabbitMQNotAvailable", "find_broker"]
+__all__ = ["PrivateNode", "RabbitMQNotAvailable", "others_broker"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -231,42 +230,19 @@ class PrivateNode:
         return environment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundBroker:
-    """A broker to use, and the private node behind it if it is one of ours."""
-
-    url: str
-    node: PrivateNode | None = None
-
-    def release(self) -> None:
-        """End the private node; leave anybody else's broker alone."""
-        if self.node:
-            self.node.discard()
-
-
-def find_broker() -> FoundBroker:
-    """Find a broker for tests: AMQP_URL, else a private node, else whoever answers on localhost.
+def others_broker() -> str | None:
+    """Find a broker for tests that is not ours: AMQP_URL, else whoever answers on localhost, if no private node can.
 
     A private node goes before somebody's broker on localhost, because tests delete queues.
-
-    Raises:
-        RabbitMQNotAvailable: there is none, with the remedy.
     """
     given = Settings().amqp_url
     if given:
-        return FoundBroker(url=given.get_secret_value())
+        return given.get_secret_value()
     try:
-        node = PrivateNode()
+        find_programs()
     except RabbitMQNotAvailable:
-        if speaks_amqp("127.0.0.1", 5672):
-            return FoundBroker(url="amqp://guest:guest@127.0.0.1:5672/%2F")
-        raise
-    try:
-        node.start()
-    except BaseException:
-        node.discard()
-        raise
-    return FoundBroker(url=node.url, node=node)
+        return "amqp://guest:guest@127.0.0.1:5672/%2F" if speaks_amqp("127.0.0.1", 5672) else None
+    return None
 
 
 def speaks_amqp(host: str, port: int) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from infrastructure.local.rabbitmq import find_broker
+from infrastructure.local.rabbitmq import PrivateNode, others_broker
 from shared.broker import Broker
 from shared.broker.in_process import InProcessBroker
 from shared.broker.rabbit import RabbitBroker
@@ -24,12 +24,14 @@ from tests.redis_server import RedisForTests
 IN_PROCESS, RABBIT, SINK = "in process", "rabbitmq", "sink"
 
 
-@pytest.fixture(scope="session")
-def rabbit_url() -> Iterator[str]:
+@pytest.fixture
+def rabbit_url(request: pytest.FixtureRequest) -> str:
     """A real RabbitMQ. Where there is none, every test that needs it fails with the remedy."""
-    found = find_broker()
-    yield found.url
-    found.release()
+    if url := others_broker():
+        return url
+    node: PrivateNode = request.getfixturevalue("node")
+    node.start()  # it runs, unless a test before this one has left it otherwise
+    return node.url
 
 
 @pytest.fixture(scope="session")

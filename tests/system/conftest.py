@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,13 +19,6 @@ from tests.system.client import Client
 
 EMBEDDED, ONE_PROCESS, PROCESSES = "embedded", "one machine, one process", "a process per function"
 WORKERS = "one machine, requests and queues apart"
-
-
-@pytest.fixture(scope="session")
-def node() -> Iterator[PrivateNode]:
-    """Start a RabbitMQ that may be struck."""
-    with PrivateNode() as started:
-        yield started
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +41,7 @@ async def running(way: Way) -> AsyncIterator[Client]:
 
 async def emptied(node: PrivateNode, postgres: PostgresForTests) -> dict[str, str]:
     """Settings for a real RabbitMQ that holds nothing, and a real Postgres of one's own."""
-    if not node.is_running:
-        await asyncio.to_thread(node.start)
+    await asyncio.to_thread(node.start)
     await asyncio.to_thread(delete_all_queues, node.url)
     return {"AMQP_URL": node.url, "DATABASE_URL": await postgres.fresh_database(), "SANDBOX": "true"}
 

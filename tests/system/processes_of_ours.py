@@ -24,6 +24,24 @@ def free_ports(count: int) -> list[int]:
     return list(found)
 
 
+async def listens(port: int) -> bool:
+    """Tell whether anybody does: each look of a process of its own takes its time from those that start."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def said_healthy(port: int) -> bool:
+    """Ask with the image's own program."""
+    look = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-IS", "infrastructure/container/healthy.py"), env={"PORT": str(port)}
+    )
+    return await look.wait() == 0
+
+
 class Processes:
     """Some processes, each with a log in a folder."""
 
@@ -49,15 +67,12 @@ class Processes:
         return process
 
     async def healthy(self, name: str, port: int) -> None:
-        """Ask as the image's HEALTHCHECK does, until the answer is good."""
+        """Ask as the image's HEALTHCHECK does, once somebody listens there, until the answer is good."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 said = (self.logs / f"{name}.log").read_text()[-2000:]
                 assert self._running[name].returncode is None, f"{name} ended: {said}"
-                look = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-IS", "infrastructure/container/healthy.py"), env={"PORT": str(port)}
-                )
-                if await look.wait() == 0:
+                if await listens(port) and await said_healthy(port):
                     return
                 await asyncio.sleep(0.2)
 

@@ -17,8 +17,7 @@ USERS = ROOT / "infrastructure" / "rabbitmq" / "users.json"
 
 
 def test_a_broker_that_reads_them_has_our_queues_and_lets_guest_in(node: PrivateNode, tmp_path: Path) -> None:
-    if not node.is_running:
-        node.start()
+    node.start()
     ours = json.loads(definitions())
     ours.pop("policies")  # of RabbitMQ 4: what is here may be 3
     (tmp_path / "definitions.json").write_text(json.dumps(ours))

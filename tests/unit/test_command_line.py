@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shlex
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from infrastructure.cli.commands import Commands
+from infrastructure.cli.connecting import Where, ask
 from infrastructure.cli.exits import MEANINGS, OF_STATUS, Exit
 from infrastructure.cli.main import main
+from infrastructure.cli.starting import run_loop
 from infrastructure.client.settings import ClientSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +101,34 @@ def test_an_interruption_is_told_apart_from_a_failure() -> None:
     codes = [CliRunner().invoke(group, [name]).exit_code for name in ("interrupted", "failed", "nothing")]
 
     assert codes == [Exit.INTERRUPTED, Exit.FAILED, Exit.USAGE]
+
+
+def test_a_command_that_goes_on_searches_for_cycles_again() -> None:
+    searches: list[bool] = []
+
+    async def look(_: object = None) -> None:
+        searches.append(gc.isenabled())
+
+    @click.group(cls=Commands)
+    def group() -> None:
+        """Hold commands."""
+
+    @group.command()
+    def starting() -> None:
+        searches.append(gc.isenabled())
+
+    @group.command()
+    def running() -> None:
+        run_loop(look())
+
+    @group.command()
+    def asking() -> None:
+        ask(Where(url="http://localhost:9"), look)
+
+    for name in ("starting", "running", "asking"):
+        assert CliRunner().invoke(group, [name]).exit_code == Exit.DONE
+
+    assert [*searches, gc.isenabled()] == [False, True, True, True]
 
 
 def test_every_code_has_a_meaning_and_stands_in_the_documents() -> None:
