@@ -100,11 +100,11 @@ class Delivery:
         means = self._means
         seconds *= 1 + SPREAD * (one.command.notification_id.int & 0xFF) / 0xFF
         try:
-            await means.claims.postpone(
+            wait = await means.claims.postpone(
                 means.channel, one.command, seconds=seconds, why=f"the breaker of {line.name} is open"
             )
         except Transient as away:
             await self._conclude([(one.place, away)])
             return
         means.metrics.postponed.labels(means.channel.value, line.name).inc()
-        await self._conclude([(one.place, one.later(seconds))])
+        await self._conclude([(one.place, one.later(wait))])

@@ -216,8 +216,10 @@ WITH postponed AS (
     WHERE notification_id = %b AND channel = %b AND attempt = %b AND epoch = %b
       AND status IN ('queued', 'retrying', 'deferred')
     RETURNING notification_id, due_at
+), told AS (
+    INSERT INTO timeline (notification_id, entries) SELECT notification_id, %b FROM postponed
 )
-INSERT INTO timeline (notification_id, entries) SELECT notification_id, %b FROM postponed
+SELECT EXTRACT(EPOCH FROM due_at - clock_timestamp())::float8 FROM postponed
 """
 """What waits already is not put off: copies of one command would put it off in turns, for ever."""
 

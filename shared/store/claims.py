@@ -152,11 +152,15 @@ class Claims:
         rows = sorted((command.notification_id, token) for command, token in unused)
         await self._database.run(GIVE_BACK, (channel.value, *transposed((Uuids, Uuids), rows)))
 
-    async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> None:
-        """Let an attempt wait for its provider; no try is used up, and what waits already waits no longer."""
+    async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> float:
+        """Let an attempt wait for its provider; no try is used up, and what waits already waits no longer.
+
+        Return in how many seconds it is due now: whatever brings it has to come then, not when it was asked for.
+        """
         line = [{"what": "deferred", "why": why, "channel": channel.value, "detail": {"attempt": command.attempt}}]
         key = (command.notification_id, channel.value, command.attempt, command.epoch)
-        await self._database.run(POSTPONE, (why, seconds, *key, Jsonb(line)))
+        rows = await self._database.fetch(POSTPONE, (why, seconds, *key, Jsonb(line)))
+        return float(rows[0][0]) if rows else seconds
 
 
 def _is_capped(claim: Claim | Exception | None) -> bool:

@@ -364,13 +364,14 @@ async def test_a_postponement_never_brings_an_attempt_forward(stage: Stage) -> N
 
 async def test_what_waits_already_is_not_put_off_by_another_postponement(stage: Stage) -> None:
     command = await stage.route()
-    await stage.store.claims.postpone(EMAIL, command, seconds=30, why="the breaker is open")
+    first = await stage.store.claims.postpone(EMAIL, command, seconds=30, why="the breaker is open")
 
-    await stage.store.claims.postpone(EMAIL, command, seconds=600, why="the breaker is open")
+    again = await stage.store.claims.postpone(EMAIL, command, seconds=600, why="the breaker is open")
 
+    assert 28 < again <= first <= 30
     assert (await stage.claim(command)).remaining_seconds <= 30
     await stage.turn_clock(31)
-    await stage.store.claims.postpone(EMAIL, command, seconds=600, why="the breaker is open")
+    assert 598 < await stage.store.claims.postpone(EMAIL, command, seconds=600, why="the breaker is open") <= 600
     assert (await stage.claim(command)).remaining_seconds > 500
 
 
@@ -379,7 +380,7 @@ async def test_what_is_being_sent_or_of_another_attempt_is_not_postponed(stage: 
     await stage.claim(command)
 
     for one in (command, replace(other, attempt=2), replace(other, epoch=1)):
-        await stage.store.claims.postpone(EMAIL, one, seconds=30, why="the breaker is open")
+        assert await stage.store.claims.postpone(EMAIL, one, seconds=30, why="the breaker is open") == 30
 
     assert (await stage.claim(command)).verdict is Verdict.LEASED
     assert (await stage.claim(other)).verdict is Verdict.CLAIMED

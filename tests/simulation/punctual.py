@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from shared.broker.topology import DELAYS_SECONDS
 from shared.statuses import Channel, DeliveryStatus
 from tests.simulation.history import DeliveryMoved
 from tests.simulation.record import Record
@@ -23,16 +24,16 @@ WAITING = (DeliveryStatus.RETRYING, DeliveryStatus.DEFERRED)
 
 
 def what_waits_is_asked_for_in_time(record: Record) -> Iterator[str]:
-    """Where nothing goes wrong, what waits is asked for when it is due, at the latest by the sweep's next look."""
+    """Where nothing goes wrong, what waits is asked for when it is due; beyond an hour by the sweep's next look."""
     if record.weather.climate is not Climate.CALM:
         return
-    # A queue that holds a command back for a breaker may bring it after it is due; then the sweep was there before.
-    grace = 0.0 if record.weather.is_sink else SWEPT_SECONDS
     for before, after in _following(record):
         if before.due_at is None or before.after not in WAITING or after.epoch != before.epoch:
             continue
-        late = after.at - record.seconds(before.due_at)
-        if late > LATE_SECONDS + SLACK_SECONDS + grace:
+        due_at = record.seconds(before.due_at)
+        is_swept = not record.weather.is_sink and due_at - before.at > DELAYS_SECONDS[-1]
+        late = after.at - due_at
+        if late > LATE_SECONDS + SLACK_SECONDS + (SWEPT_SECONDS if is_swept else 0.0):
             yield f"{before.notification} waited on {before.channel} for {before.reason}, and {late:.3f} s longer"
 
 

@@ -59,9 +59,9 @@ class MemoryClaims(Claims):
         rows = sorted((command.notification_id, token) for command, token in unused)
         await self._memory.run(partial(give_back, channel, rows))
 
-    async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> None:
-        """Let an attempt wait for its provider; no try is used up."""
-        await self._memory.run(partial(postpone, channel, command, seconds, why))
+    async def postpone(self, channel: Channel, command: Command, *, seconds: float, why: str) -> float:
+        """Let an attempt wait for its provider; no try is used up. Return in how many seconds it is due."""
+        return await self._memory.run(partial(postpone, channel, command, seconds, why))
 
 
 def _take_set(channel: Channel, given: dict[Command, UUID], tx: Transaction) -> dict[Command, Claim]:

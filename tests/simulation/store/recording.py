@@ -115,20 +115,21 @@ def give_back(channel: Channel, unused: Sequence[tuple[UUID, UUID]], tx: Transac
             tx.put(tx.memory.deliveries, key, row.but(delivery=delivery, updated_at=tx.memory.now()))
 
 
-def postpone(channel: Channel, command: Command, seconds: float, why: str, tx: Transaction) -> None:
-    """Let an attempt wait for its provider."""
+def postpone(channel: Channel, command: Command, seconds: float, why: str, tx: Transaction) -> float:
+    """Let an attempt wait for its provider; return in how many seconds it is due."""
     key, now = (command.notification_id, channel), tx.memory.now()
     row = tx.get(tx.memory.deliveries, key) and tx.lock(tx.memory.deliveries, key)
     if not row or row.delivery.status not in WAITING:
-        return
+        return seconds
     held = row.delivery
     if (held.attempt, held.epoch) != (command.attempt, command.epoch):
-        return
+        return seconds
     due_at = held.due_at if held.due_at and held.due_at > now else now + timedelta(seconds=seconds)
     delivery = held.but(status=DeliveryStatus.DEFERRED, due_at=due_at, reason=why)
     tx.put(tx.memory.deliveries, key, row.but(delivery=delivery, updated_at=now))
     entry = Entry(what=What.DEFERRED, why=why, channel=channel, detail={"attempt": command.attempt})
     _tell(tx, command.notification_id, entry)
+    return (due_at - now).total_seconds()
 
 
 def shelve(tx: Transaction, row: DeliveryRow, until: datetime, *, is_takeover: bool) -> None:
