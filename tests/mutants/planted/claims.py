@@ -154,6 +154,14 @@ PLANTED = (
         looks_at=(CLAIMS,),
     ),
     Mutant(
+        name="wait-beyond-its-row",
+        breaks="What waits is asked for when its row is due.",
+        file="shared/step/delivery.py",
+        text="await self._conclude([(one.place, one.later(wait))])",
+        instead="await self._conclude([(one.place, one.later(seconds))])",
+        looks_at=("tests/contract/test_waiting_for_a_breaker.py",),
+    ),
+    Mutant(
         name="postponement-uses-up-a-try",
         breaks="A command that waits for a breaker uses up no try.",
         file=FILE,
