@@ -68,6 +68,7 @@ class Terminal:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=_heed_ctrl_c,
         )
         try:
             yield process
@@ -80,5 +81,11 @@ class Terminal:
 async def interrupted(process: asyncio.subprocess.Process) -> int:
     """Type Ctrl-C; return the code."""
     process.send_signal(signal.SIGINT)
-    await process.communicate()
+    async with asyncio.timeout(LONGEST_SECONDS):
+        await process.communicate()
     return process.returncode or 0
+
+
+def _heed_ctrl_c() -> None:
+    """Give a command what it has at a terminal: in the background of a script tests ignore it, and so would it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
