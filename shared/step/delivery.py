@@ -17,6 +17,13 @@ from shared.step.choosing import View
 from shared.step.lines import OpenLine
 from shared.step.trying import Try
 
+PATIENCE_SECONDS = 60.0
+"""So long a command waits here for room; with its call it is answered within the revision's timeout of 120 s. Whoever
+had it cut off would send it again while the first one waits on.
+"""
+
+NO_ROOM = Transient("there was no room for it at its provider in time")
+
 SPREAD = 0.1
 """What waits together for a breaker is let go over so much more of the wait, not at one moment."""
 
@@ -58,11 +65,17 @@ class Delivery:
         await asyncio.gather(*ways)
 
     async def _attempt_all(self, line: OpenLine, tries: list[Try], moves: int) -> None:
-        """Attempt as many at once as there is room for."""
+        """Attempt as many at once as there is room for; for what finds none in time the broker is the place to wait."""
         parts: list[Awaitable[object]] = []
         heard = self._means.choosing.heard
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while tries:
-            room = await line.window.enter(len(tries))
+            try:
+                async with asyncio.timeout_at(until):
+                    room = await line.window.enter(len(tries))
+            except TimeoutError:
+                parts.append(self._conclude([(one.place, NO_ROOM) for one in tries]))
+                break
             if self._means.choosing.heard != heard and moves < len(self._means.choosing.lines):
                 heard = self._means.choosing.heard
                 tries, others = await self._stay(line, tries)

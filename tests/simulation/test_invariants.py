@@ -102,8 +102,8 @@ def told(one: Saga, what: What) -> Record:
     return replace(record(one), timeline=(TimelineRow(notification_id=KEY, at=NOON, entries=(line,)),))
 
 
-def waited(until: float, *, is_sink: bool) -> Record:
-    """Make a calm run in which a delivery that was due after ten seconds was asked for at some moment."""
+def waited(until: float, *, is_sink: bool = False, due_after: float = 10) -> Record:
+    """Make a calm run in which a delivery that was due after so many seconds was asked for at some moment."""
     waits = DeliveryMoved(
         at=1,
         notification=KEY,
@@ -112,7 +112,7 @@ def waited(until: float, *, is_sink: bool) -> Record:
         after=D.DEFERRED,
         epoch=0,
         reason="busy",
-        due_at=NOON + timedelta(seconds=10),
+        due_at=NOON + timedelta(seconds=due_after),
     )
     asked = replace(waits, at=until, before=D.DEFERRED, after=D.SENDING)
     one = record(climate=Climate.CALM, delivery_moves=[waits, asked])
@@ -122,8 +122,13 @@ def waited(until: float, *, is_sink: bool) -> Record:
 BROKEN: dict[str, tuple[Invariant, Record, Record]] = {
     "one that waits for longer than it is due": (
         punctual.what_waits_is_asked_for_in_time,
-        waited(23.6, is_sink=False),
-        waited(23.4, is_sink=False),
+        waited(13.6),
+        waited(13.4),
+    ),
+    "one that waits beyond an hour, and for longer than until the sweep's next look": (
+        punctual.what_waits_is_asked_for_in_time,
+        waited(4013.6, due_after=4000),
+        waited(4013.4, due_after=4000),
     ),
     "one that the sweep alone brings, and too late": (
         punctual.what_waits_is_asked_for_in_time,
