@@ -154,6 +154,14 @@ PLANTED = (
         looks_at=(CLAIMS,),
     ),
     Mutant(
+        name="room-waited-for-without-end",
+        breaks="What finds no room at its provider waits at the broker.",
+        file="shared/step/delivery.py",
+        text="async with asyncio.timeout_at(until):",
+        instead="async with asyncio.timeout_at(None):",
+        looks_at=("tests/contract/test_no_room.py",),
+    ),
+    Mutant(
         name="wait-beyond-its-row",
         breaks="What waits is asked for when its row is due.",
         file="shared/step/delivery.py",
