@@ -168,13 +168,13 @@ class Garbled:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class MixedBundle:
     """A bundle of which not every member is an event of ours: the others are no worse for it."""
 
     members: Sequence[Event | Garbled]
 
 
-def unpack(document: object) -> Mixed | None:
+def unpack(document: object) -> MixedBundle | None:
     """Read the members of a bundle that cannot be read as a whole, each alone; None: it is no bundle."""
     if not isinstance(document, Mapping) or document.get("type") != EventType.BUNDLE.value:
         return None
@@ -182,7 +182,7 @@ def unpack(document: object) -> Mixed | None:
     members = data.get("members") if isinstance(data, Mapping) else None
     if not isinstance(members, list) or not members:
         return None
-    return Mixed([read_one(json.dumps(member).encode()) for member in members])
+    return MixedBundle([read_one(json.dumps(member).encode()) for member in members])
 
 
 def read_one(text: bytes) -> Event | Garbled:

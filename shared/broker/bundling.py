@@ -23,17 +23,17 @@ async def publish(broker: Broker, messages: Sequence[Message]) -> list[PublishRe
     """Publish a list; return one outcome per message, in order. Whatever becomes of a bundle becomes of its members."""
     if len(messages) < 2 or not broker.carries_bundles:
         return await broker.publish(messages)
-    parcels = pack(messages)
+    bundles = pack(messages)
     outcomes: list[PublishRefused | None] = [None] * len(messages)
-    for parcel, outcome in zip(parcels, await broker.publish([parcel.write() for parcel in parcels]), strict=True):
+    for bundle, outcome in zip(bundles, await broker.publish([bundle.write() for bundle in bundles]), strict=True):
         if outcome is not None:
-            for place in parcel.places:
+            for place in bundle.places:
                 outcomes[place] = outcome
     return outcomes
 
 
 @dataclass(slots=True)
-class Parcel:
+class Bundle:
     """What travels in one message, and where it stood in the list."""
 
     places: list[int] = field(default_factory=list)
@@ -48,18 +48,18 @@ class Parcel:
         return Message(queue=first.queue, id=key, body=write_bundle(key, [one.body for one in self.members]))
 
 
-def pack(messages: Sequence[Message]) -> list[Parcel]:
+def pack(messages: Sequence[Message]) -> list[Bundle]:
     """Put together what goes to one work queue now, in order. What waits, waits alone: each has its own moment."""
-    parcels: list[Parcel] = []
-    open_ones: dict[str, Parcel] = {}
+    bundles: list[Bundle] = []
+    open_ones: dict[str, Bundle] = {}
     for place, message in enumerate(messages):
         may_share = not message.delay_seconds and message.queue in _BUNDLED
-        parcel = open_ones.get(message.queue) if may_share else None
-        if parcel is None or len(parcel.members) == MOST_MEMBERS:
-            parcel = Parcel()
-            parcels.append(parcel)
+        bundle = open_ones.get(message.queue) if may_share else None
+        if bundle is None or len(bundle.members) == MOST_MEMBERS:
+            bundle = Bundle()
+            bundles.append(bundle)
             if may_share:
-                open_ones[message.queue] = parcel
-        parcel.places.append(place)
-        parcel.members.append(message)
-    return parcels
+                open_ones[message.queue] = bundle
+        bundle.places.append(place)
+        bundle.members.append(message)
+    return bundles

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.events import Event, Garbled, Mixed
+from shared.events import Event, Garbled, MixedBundle
 from shared.step.answers import DONE, LATER, Told
 
 Item = Event | Garbled
-Parcel = Event | Garbled | Mixed
+Parcel = Event | Garbled | MixedBundle
 """What one message holds: an event, a bundle of them, or bytes that are neither."""
 
 

@@ -13,7 +13,7 @@ from shared import outbox
 from shared.broker import Broker, Message, PublishRefused
 from shared.broker.bundling import MOST_MEMBERS, publish
 from shared.broker.topology import COMPENSATIONS, EVENTS, PARKING_LOT, RESULTS
-from shared.events import Event, EventType, Garbled, Mixed, decode, from_attributes, unpack, write_bundle
+from shared.events import Event, EventType, Garbled, MixedBundle, decode, from_attributes, unpack, write_bundle
 from shared.saga import EventOwed
 from shared.step.answers import DONE, LATER
 from shared.step.handed import Handed
@@ -183,7 +183,7 @@ class Told(list[tuple[int, int]]):
     """What was told, in order."""
 
 
-def handed(*parcels: Event | Garbled | Mixed) -> tuple[Handed, Told]:
+def handed(*parcels: Event | Garbled | MixedBundle) -> tuple[Handed, Told]:
     told = Told()
     return Handed(parcels, told.extend), told
 

@@ -91,6 +91,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
+async def turns() -> None:
+    """Let everything go on that waits for nothing."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 def settled(*messages: Letterbox) -> Callable[[], bool]:
     return lambda: all(message.fate != "held" for message in messages)
 
@@ -195,8 +201,7 @@ async def test_a_function_that_takes_batches_has_two_of_them_in_hand_and_no_more
         broker.hand_over([message])
         await until(lambda: bool(target.calls))
     broker.hand_over(messages[2:])
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     taken_at_first = [len(call) for call in target.calls]
     target.may_answer.set()
     await until(settled(*messages))
@@ -215,8 +220,7 @@ async def test_events_in_bundles_take_as_much_room_as_alone() -> None:
     messages = [Letterbox(f"b{number}", write_bundle(f"b{number}", [event("m")] * 90)) for number in range(7)]
 
     broker.hand_over(messages)
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     taken_at_first = [len(call) for call in target.calls]
     target.may_answer.set()
     await until(settled(*messages))

@@ -45,8 +45,8 @@ PLANTED = (
         name="bundle-without-end",
         breaks="A message has a bound.",
         file="shared/broker/bundling.py",
-        text="if parcel is None or len(parcel.members) == MOST_MEMBERS:",
-        instead="if parcel is None:",
+        text="if bundle is None or len(bundle.members) == MOST_MEMBERS:",
+        instead="if bundle is None:",
         looks_at=(BUNDLING,),
     ),
     Mutant(
@@ -61,9 +61,9 @@ PLANTED = (
         name="bad-member-dropped",
         breaks="What is no event is kept with its bytes, also where it came among others.",
         file="shared/events.py",
-        text="return Mixed([read_one(json.dumps(member).encode()) for member in members])",
+        text="return MixedBundle([read_one(json.dumps(member).encode()) for member in members])",
         instead="found = [read_one(json.dumps(member).encode()) for member in members]\n"
-        "    return Mixed([one for one in found if isinstance(one, Event)])",
+        "    return MixedBundle([one for one in found if isinstance(one, Event)])",
         looks_at=(BUNDLING, SETS),
     ),
     Mutant(
