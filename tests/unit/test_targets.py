@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from infrastructure.local.targets import AsgiTarget, binary_mode
+from shared.events import write_bundle
 
 
 def event(name: str) -> bytes:
@@ -45,6 +46,20 @@ async def test_one_event_comes_as_knative_sends_it_and_several_come_together() -
         "application/cloudevents-batch+json",
     ]
     assert [one["id"] for one in seen[1][1]] == ["a", "b"]
+
+
+async def test_a_bundle_comes_as_a_batch_although_it_is_one_message() -> None:
+    seen: list[tuple[str, Any]] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append((request.headers["content-type"], await request.json()))
+        return answers(204)
+
+    statuses = await function(handler).deliver([write_bundle("both", [event("a"), event("b")])])
+
+    ((content_type, batch),) = seen
+    assert (statuses, content_type) == ([204], "application/cloudevents-batch+json")
+    assert [member["id"] for one in batch for member in one["data"]["members"]] == ["a", "b"]
 
 
 @pytest.mark.parametrize("broken", [b'{"id": }', b'{"id":"x"},{"id":"y"}'])
