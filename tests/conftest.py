@@ -106,16 +106,16 @@ TOOLS = (("kustomize", "kustomize", missing_kustomize), ("crds", "Knative's sche
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Choose one worker more than there are cores: much of a test of whole processes is waiting."""
-    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
+    """Choose two workers more than there are cores: most of a test of whole processes is waiting."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs a server or a browser where there is none, and say so; with CI=true let it fail.
 
     What checks manifests with tools that nobody needs to run Carillon is left out everywhere, and told.
-    Whole processes come first: they mostly wait, and the others fit in beside them. Then the longest files, so that no
-    worker is still at one when the others have nothing left.
+    Whole processes come first: they mostly wait, and the others fit in beside them. Then what takes long, so that no
+    worker is still at it when the others have nothing left; what computes stands between what waits.
     """
     items.sort(key=_turn)
     for item in items:
@@ -147,9 +147,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if "system" in item.path.parts:
-        return 0
-    return 1 if {"simulation", "specification"} & set(item.path.parts) else 2
+    where = item.path.relative_to(item.config.rootpath).as_posix()
+    return next((turn for turn, start in enumerate(TURNS) if where.startswith(start)), len(TURNS))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -171,6 +170,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 NOT_RUN = pytest.StashKey[str]()
+TURNS = (
+    "tests/system/test_strikes.py",
+    "tests/system/test_chaos.py",
+    "tests/system/",
+    "tests/simulation/",
+    "tests/integration/test_rabbitmq.py",
+    "tests/contract/",
+    "tests/specification/",
+)
+"""What is not among them comes last."""
+
 NEEDED = (
     ("rabbit", "RabbitMQ", _missing_rabbitmq),
     ("redis", "Redis", missing_redis),

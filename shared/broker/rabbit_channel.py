@@ -38,6 +38,13 @@ class ConsumerCancelled(ChannelLost):
         super().__init__(NOT_FOUND, "the broker cancelled the consumer")
 
 
+class ConsumerForgotten(ChannelLost):
+    """Messages wait in a queue of ours, and the broker knows of nobody who consumes it."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "the broker knows the consumer no more")
+
+
 class BrokerFailed(ChannelLost):
     """The broker failed at something that one channel asked for, and ended the connection with all its channels."""
 
@@ -111,6 +118,10 @@ class OpenChannel:
         if not self.raw.is_open:
             raise ChannelWrongStateError("the channel is not open")
         self._wire.write(write(self.raw.channel_number, exchange, queue, message_id, body, self._wire.params.frame_max))
+
+    def give_up(self, reason: ChannelLost) -> None:
+        """End the use of the channel."""
+        resolve(self.ended, reason)
 
     def close(self) -> None:
         """Ask the broker to close the channel; what was not settled on it is delivered again."""

@@ -13,8 +13,16 @@ from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from shared.broker.protocol import OnMessages
-from shared.broker.rabbit_channel import NOT_FOUND, ChannelLost, ConsumerCancelled, KeptChannel, OpenChannel
+from shared.broker.rabbit_channel import (
+    NOT_FOUND,
+    ChannelLost,
+    ConsumerCancelled,
+    ConsumerForgotten,
+    KeptChannel,
+    OpenChannel,
+)
 from shared.broker.rabbit_frames import Delivery
+from shared.broker.rabbit_presence import look_after
 from shared.broker.rabbit_turnstile import Turnstile
 from shared.errors import BrokerUnavailable
 
@@ -152,6 +160,7 @@ class RabbitSubscription:
         self._consumer_tag = ""
         self._is_cancelled = False
         self._letting_go: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._channel = KeptChannel(turnstile.connection, self._prepare, self._lost)
 
     async def wait_ready(self, timeout_seconds: float) -> None:
@@ -163,6 +172,7 @@ class RabbitSubscription:
         if self._is_cancelled:
             return
         self._is_cancelled = True
+        await _end(self._looking)
         if self._desk and self._channel.current:
             self._desk.close()
             await self._tell_broker(self._channel.current)
@@ -171,9 +181,8 @@ class RabbitSubscription:
     async def close(self) -> None:
         """Tell the broker what was settled, and end at once."""
         self._is_cancelled = True
-        if self._letting_go:
-            self._letting_go.cancel()
-            await asyncio.wait({self._letting_go})
+        await _end(self._looking)
+        await _end(self._letting_go)
         if self._desk:
             self._desk.flush()
         await self._channel.close()
@@ -202,13 +211,23 @@ class RabbitSubscription:
         await self._turnstile.consume(
             channel, self._queue, on_message_callback=desk.take_from_pika, consumer_tag=self._consumer_tag
         )
+        if not self._is_cancelled:
+            self._looking = asyncio.create_task(look_after(channel, self._queue))
 
     async def _lost(self, reason: BrokerUnavailable) -> None:
         if self._desk:
             self._desk.abandon()
         if isinstance(reason, ConsumerCancelled):
             self._turnstile.suspect("the broker cancelled a consumer")
+        elif isinstance(reason, ConsumerForgotten):
+            self._turnstile.suspect("a queue that is consumed has no consumer")
         elif isinstance(reason, ChannelLost) and reason.code == NOT_FOUND:
             self._turnstile.suspect("a queue is missing")
         elif isinstance(reason, ChannelLost) and reason.code:
             log.warning("lost a channel", extra={"queue": self._queue, "code": reason.code})
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    if task:
+        task.cancel()
+        await asyncio.wait({task})

@@ -22,9 +22,7 @@ def main() -> int:
     if asked.logs:
         asked.logs.mkdir(parents=True, exist_ok=True)
     make = short if asked.short else full
-    size = make(
-        asked.strikes or (20 if asked.short else 100), asked.notifications or (1_500 if asked.short else 10_000)
-    )
+    size = make(asked.strikes or (20 if asked.short else 100), asked.notifications or (900 if asked.short else 10_000))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(size, asked.seed, asked.logs))
 
@@ -47,7 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="Repeat this plan.")
     parser.add_argument("--strikes", type=int, help="How many strikes fall: 100, or 20 if short.")
-    parser.add_argument("--notifications", type=int, help="How many are posted meanwhile: 10,000, or 1,500 if short.")
+    parser.add_argument("--notifications", type=int, help="How many are posted meanwhile: 10,000, or 900 if short.")
     parser.add_argument("--short", action="store_true", help="Short outages, in about two minutes and a half.")
     parser.add_argument("--logs", type=Path, help="Keep logs and notifications in this folder.")
     return parser.parse_args()

@@ -54,8 +54,8 @@ def short(strikes: int, notifications: int) -> Size:
     return Size(
         strikes=strikes,
         notifications=notifications,
-        calm_notifications=150,
-        per_second=20,
+        calm_notifications=100,
+        per_second=12,
         outage_seconds=6,
         longest_wait_seconds=20,
         longest_calm_wait_seconds=5,

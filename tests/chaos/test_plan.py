@@ -31,7 +31,7 @@ def test_a_full_run_leaves_nothing_unstruck(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_short_run_strikes_every_kind_of_thing_and_the_sender_both_ways(seed: int) -> None:
-    planned = plan(short(20, 1_500), seed)
+    planned = plan(short(20, 900), seed)
 
     assert len(planned) == 20
     assert {strike.target for strike in planned} == set(Target)
@@ -39,7 +39,7 @@ def test_a_short_run_strikes_every_kind_of_thing_and_the_sender_both_ways(seed: 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("size", [full(100, 10_000), short(20, 1_500)])
+@pytest.mark.parametrize("size", [full(100, 10_000), short(20, 900)])
 def test_what_takes_long_to_heal_does_not_come_last(size: Size, seed: int) -> None:
     planned = plan(size, seed)
 
@@ -50,7 +50,7 @@ def test_what_takes_long_to_heal_does_not_come_last(size: Size, seed: int) -> No
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_short_run_needs_the_retry_queue_once_at_most(seed: int) -> None:
-    assert sum(strike.misses_retry for strike in plan(short(20, 1_500), seed)) <= 1
+    assert sum(strike.misses_retry for strike in plan(short(20, 900), seed)) <= 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -25,6 +25,7 @@ class AmqpServer:
     """Every queue of the table is there and holds one message, which each new consumer gets.
 
     `failures` says how often basic.consume on a queue is yet answered with 541, unless the queue is deleted before.
+    What is in `forgotten` has messages and no consumer, whoever began to consume it, until somebody begins anew.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,8 @@ class AmqpServer:
         self.queues = {queue.name for queue in topology.queues()}
         self.failures: Counter[str] = Counter()
         self.failed: list[str] = []
+        self.forgotten: set[str] = set()
+        self.acknowledgements = 0
         self.delete_asks: list[str] = []
         self.refuses_deletion = self.declares_anew = False
         self._lines: set[asyncio.StreamWriter] = set()
@@ -70,6 +73,8 @@ class AmqpServer:
             self._delete(line, channel, method.queue)
         elif isinstance(method, spec.Basic.Cancel):
             _write(line, channel, spec.Basic.CancelOk(method.consumer_tag))
+        elif isinstance(method, spec.Basic.Ack):
+            self.acknowledgements += 1
         elif isinstance(method, spec.Basic.Consume):
             # Later, so that whoever asks for several at once is heard before the first is answered.
             asyncio.get_running_loop().call_soon(self._consume, line, channel, method)
@@ -79,7 +84,8 @@ class AmqpServer:
             _write(line, channel, spec.Channel.Close(404, "NOT_FOUND", 50, 10))
             return
         self.queues.add(method.queue)
-        _write(line, channel, spec.Queue.DeclareOk(method.queue, 0, 0))
+        is_forgotten = method.queue in self.forgotten
+        _write(line, channel, spec.Queue.DeclareOk(method.queue, int(is_forgotten), int(not is_forgotten)))
 
     def _delete(self, line: asyncio.StreamWriter, channel: int, queue: str) -> None:
         self.delete_asks.append(queue)
@@ -102,6 +108,7 @@ class AmqpServer:
             _write(line, 0, spec.Connection.Close(541, "INTERNAL_ERROR", 0, 0))
             self._lines.discard(line)
         else:
+            self.forgotten.discard(method.queue)
             _write(line, channel, spec.Basic.ConsumeOk(method.consumer_tag))
             _write(line, channel, spec.Basic.Deliver(method.consumer_tag, 1, exchange="", routing_key=method.queue))
             properties = spec.BasicProperties(message_id=method.queue)

@@ -74,6 +74,22 @@ PLANTED = (
         looks_at=("tests/contract/test_dead_queues.py",),
     ),
     Mutant(
+        name="forgotten-consumer-waits-for-ever",
+        breaks="A consumer that the broker has forgotten begins anew.",
+        file="shared/broker/rabbit_presence.py",
+        text="if counted.message_count and not counted.consumer_count:",
+        instead="if False:",
+        looks_at=("tests/contract/test_forgotten_consumers.py",),
+    ),
+    Mutant(
+        name="cancelled-consumer-still-asks",
+        breaks="What is in hand when a consumer is cancelled may still be settled.",
+        file="shared/broker/rabbit_consumer.py",
+        text="        await _end(self._looking)\n        if self._desk and self._channel.current:",
+        instead="        if self._desk and self._channel.current:",
+        looks_at=("tests/contract/test_forgotten_consumers.py",),
+    ),
+    Mutant(
         name="rejection-is-the-end",
         breaks="A message that a step could not take comes back.",
         file="shared/broker/in_process_queue.py",
