@@ -1,6 +1,7 @@
 """Turn concurrent single calls into one set.
 
-While a flush runs, callers queue up, and the next flush takes them all: no timers, no added wait when idle.
+While a flush runs, callers queue up, and the next flush takes them all: without a linger no timers, and no added wait
+when idle.
 """
 
 from __future__ import annotations
@@ -45,12 +46,17 @@ Waiting = tuple[Item, Call[Result], int]
 class Coalescer(Generic[Item, Result]):
     """Gather items while a flush runs; flush at most `max_size` of them at once, `flushers` sets at a time.
 
+    The first of a set waits `linger_seconds` for others before its flush begins.
+
     `flush` returns one result, or one exception, per item, in order. If it raises, the set is tried again row by row,
     so that one bad row fails alone; a `Transient` failure is everybody's at once.
     """
 
-    def __init__(self, flush: Flush[Item, Result], *, max_size: int = 500, flushers: int = 1) -> None:
+    def __init__(
+        self, flush: Flush[Item, Result], *, max_size: int = 500, flushers: int = 1, linger_seconds: float = 0.0
+    ) -> None:
         self._flush = flush
+        self._linger_seconds = linger_seconds
         self._max_size = max_size
         self._flushers = flushers
         self._waiting: deque[Waiting[Item, Result]] = deque()
@@ -103,8 +109,12 @@ class Coalescer(Generic[Item, Result]):
             self._running.add(asyncio.create_task(self._run(), context=Context()))
 
     async def _run(self) -> None:
-        self._is_starting = False
         try:
+            try:
+                if self._linger_seconds:
+                    await asyncio.sleep(self._linger_seconds)
+            finally:
+                self._is_starting = False
             while self._waiting:
                 size = min(len(self._waiting), self._max_size)
                 taken = [self._waiting.popleft() for _ in range(size)]

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared.broker import Broker, Message, PublishRefused
-from shared.broker.bundling import publish
+from shared.broker.outgoing import Outgoing
 from shared.broker.protocol import Leaning
 from shared.loop_lag import LoopLag
 from shared.metrics import Metrics
@@ -85,7 +85,11 @@ class Resources:
 
     async def publish(self, messages: Sequence[Message]) -> list[PublishRefused | None]:
         """Publish what is owed; return for each message None when it was confirmed, or why it was not."""
-        return await publish(self.broker, messages)
+        return await self._outgoing.publish(messages)
+
+    @cached_property
+    def _outgoing(self) -> Outgoing:
+        return Outgoing(self.broker)
 
     async def on_loss(self) -> None:
         """Publish again soon what is owed: the broker has lost what it held."""

@@ -107,6 +107,13 @@ class History:
         """Add a line to the story."""
         self.events.append(Event(at, who, what, values, details))
 
+    def forget_traces(self) -> None:
+        """Let go of what noted failures hold on to: the frames that they came through, and by them the world."""
+        noted = (value for event in self.events for value in (*event.values, *event.details))
+        for failure in (item for value in noted if isinstance(value, list) for item in value):
+            if isinstance(failure, BaseException):
+                failure.with_traceback(None).__context__ = None
+
     def violate(self, sentence: str) -> None:
         """Note a promise that was broken while it was watched."""
         if sentence not in self.violations:

@@ -91,4 +91,5 @@ def _run(seed: int, weather: Weather | None) -> tuple[str, History, list[str], l
     """Run a world that is forgotten then; what it leaves is its history, and what the loop hears of as it goes."""
     world = World(seed, weather=weather)
     history = world.run()
+    history.forget_traces()
     return world.weather.climate, history, broken_promises(record_of(world)), world.loop.failures

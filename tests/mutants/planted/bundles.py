@@ -74,4 +74,28 @@ PLANTED = (
         instead="return 1",
         looks_at=(SOURCES,),
     ),
+    Mutant(
+        name="everything-waits-for-company",
+        breaks="What somebody waits for is published at once.",
+        file="shared/broker/outgoing.py",
+        text="    return message.queue == RESULTS and not message.delay_seconds",
+        instead="    return not message.delay_seconds",
+        looks_at=("tests/unit/test_outgoing.py",),
+    ),
+    Mutant(
+        name="results-for-a-sink-wait",
+        breaks="Where nothing can travel together nothing waits for company.",
+        file="shared/broker/outgoing.py",
+        text="if self._broker.carries_bundles and len(messages)",
+        instead="if len(messages)",
+        looks_at=("tests/unit/test_outgoing.py",),
+    ),
+    Mutant(
+        name="refusal-forgotten-on-the-way-out",
+        breaks="A result that the broker did not take is not taken for published.",
+        file="shared/broker/outgoing.py",
+        text="    return said if said is None or isinstance(said, PublishRefused) else PublishRefused(str(said))",
+        instead="    return None",
+        looks_at=("tests/unit/test_outgoing.py",),
+    ),
 )
