@@ -1,16 +1,10 @@
-"""Consume a work queue: what arrived together is handed over together, and settled together."""
+"""Consume a work queue, across lost channels and connections."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
-from itertools import takewhile
-
-from pika import BasicProperties
-from pika.exceptions import AMQPError
-from pika.spec import Basic
 
 from shared.broker.protocol import OnMessages
 from shared.broker.rabbit_channel import (
@@ -21,6 +15,7 @@ from shared.broker.rabbit_channel import (
     KeptChannel,
     OpenChannel,
 )
+from shared.broker.rabbit_desk import Desk
 from shared.broker.rabbit_frames import Delivery
 from shared.broker.rabbit_presence import look_after
 from shared.broker.rabbit_turnstile import Turnstile
@@ -28,124 +23,11 @@ from shared.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
-
-class RabbitReceived:
-    """One message in hand, tied to the channel that it came by: on a later one its tag means another message."""
-
-    __slots__ = ("_desk", "_tag", "body", "content_type", "message_id", "queue", "redelivered")
-
-    def __init__(self, desk: Desk, delivery: Delivery) -> None:
-        self._desk = desk
-        self._tag, self.redelivered, self.message_id, self.content_type, self.body = delivery
-        self.queue = desk.queue
-
-    def acknowledge(self) -> None:
-        """The outcome is durable."""
-        self._desk.settle(self._tag, is_done=True)
-
-    def reject(self) -> None:
-        """The step could not run: it comes back by way of `events.retry`."""
-        self._desk.settle(self._tag, is_done=False)
-
-
-class Desk:
-    """What is in hand from one channel. Settlements are told to the broker once per turn of the loop."""
-
-    def __init__(self, queue: str, channel: OpenChannel, on_messages: OnMessages) -> None:
-        self.queue = queue
-        self.channel = channel
-        self._on_messages = on_messages
-        self._is_open = True
-        self._arrived: list[RabbitReceived] = []
-        self._in_hand: dict[int, bool | None] = {}  # by tag, in order; None until settled
-        self._settled: list[int] = []
-        self.is_empty = asyncio.Event()
-        self.is_empty.set()
-
-    def take_from_pika(self, _channel: object, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
-        """Take one delivery that came by pika's way."""
-        message_id, content_type = properties.message_id or "", properties.content_type or ""
-        self.take(Delivery(method.delivery_tag, method.redelivered, message_id, content_type, body))
-
-    def take(self, delivery: Delivery) -> None:
-        """Take one delivery from the channel."""
-        if not self._is_open:  # cancelled: somebody else may have it at once
-            self._tell(self.channel.raw.basic_nack, delivery.tag, requeue=True)
-            return
-        if not self._arrived:
-            asyncio.get_running_loop().call_soon(self._hand_over)
-        received = RabbitReceived(self, delivery)
-        self._arrived.append(received)
-        self._in_hand[received._tag] = None
-        self.is_empty.clear()
-
-    def settle(self, tag: int, *, is_done: bool) -> None:
-        """Note how one message is to be settled; nothing happens for one that is settled, or on a lost channel."""
-        if self._in_hand.get(tag, False) is not None:
-            return
-        self._in_hand[tag] = is_done
-        if not self._settled:
-            asyncio.get_running_loop().call_soon(self.flush)
-        self._settled.append(tag)
-
-    def close(self) -> None:
-        """Take no more; what arrived and was not handed over goes back at once."""
-        self._is_open = False
-        for received in self._arrived:
-            del self._in_hand[received._tag]
-            self._tell(self.channel.raw.basic_nack, received._tag, requeue=True)
-        self._arrived.clear()
-        self._note_emptiness()
-
-    def abandon(self) -> None:
-        """Forget what is in hand: the channel is lost, and the broker delivers all of it again."""
-        self._is_open = False
-        self._arrived.clear()
-        self._settled.clear()
-        self._in_hand.clear()
-        self.is_empty.set()
-
-    def flush(self) -> None:
-        """Tell the broker: rejections first, so that one acknowledgement may then cover everything before it."""
-        settled, self._settled = self._settled, []
-        acknowledged = []
-        for tag in settled:
-            if self._in_hand[tag]:
-                acknowledged.append(tag)
-            else:
-                del self._in_hand[tag]
-                self._tell(self.channel.raw.basic_reject, tag, requeue=False)
-        covered = list(takewhile(self._in_hand.get, self._in_hand)) if acknowledged else []
-        if covered:
-            self._tell(self.channel.raw.basic_ack, covered[-1], multiple=True)
-        for tag in covered:
-            del self._in_hand[tag]
-        for tag in acknowledged:
-            if self._in_hand.pop(tag, None):
-                self._tell(self.channel.raw.basic_ack, tag)
-        self._note_emptiness()
-
-    def _hand_over(self) -> None:
-        arrived, self._arrived = self._arrived, []
-        if not arrived:
-            return
-        try:
-            self._on_messages(arrived)
-        except Exception:  # a bug of ours; the messages come back until it is mended
-            log.exception("messages could not be handed over", extra={"queue": self.queue, "count": len(arrived)})
-            for received in arrived:
-                received.reject()
-
-    def _note_emptiness(self) -> None:
-        if not self._in_hand:
-            self.is_empty.set()
-
-    def _tell(self, settle: Callable[..., None], tag: int, **how: bool) -> None:
-        if self.channel.raw.is_open:
-            try:
-                settle(tag, **how)
-            except AMQPError:  # the line is going down: the broker delivers again
-                log.debug("a settlement came too late", extra={"queue": self.queue})
+_SIGNS: dict[type[BrokerUnavailable], str] = {
+    ConsumerCancelled: "the broker cancelled a consumer",
+    ConsumerForgotten: "a queue that is consumed has no consumer",
+}
+"""What a lost channel says of its queue."""
 
 
 class RabbitSubscription:
@@ -217,10 +99,8 @@ class RabbitSubscription:
     async def _lost(self, reason: BrokerUnavailable) -> None:
         if self._desk:
             self._desk.abandon()
-        if isinstance(reason, ConsumerCancelled):
-            self._turnstile.suspect("the broker cancelled a consumer")
-        elif isinstance(reason, ConsumerForgotten):
-            self._turnstile.suspect("a queue that is consumed has no consumer")
+        if sign := _SIGNS.get(type(reason)):
+            self._turnstile.suspect(sign)
         elif isinstance(reason, ChannelLost) and reason.code == NOT_FOUND:
             self._turnstile.suspect("a queue is missing")
         elif isinstance(reason, ChannelLost) and reason.code:

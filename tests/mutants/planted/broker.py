@@ -52,7 +52,7 @@ PLANTED = (
     Mutant(
         name="one-acknowledgement-covers-what-is-in-hand",
         breaks="An acknowledgement covers only what is done.",
-        file="shared/broker/rabbit_consumer.py",
+        file="shared/broker/rabbit_desk.py",
         text="covered = list(takewhile(self._in_hand.get, self._in_hand)) if acknowledged else []",
         instead="covered = list(self._in_hand) if acknowledged else []",
         looks_at=(BROKER, RABBIT),
