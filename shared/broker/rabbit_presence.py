@@ -1,7 +1,7 @@
 """Notice that the broker has forgotten a consumer.
 
-A quorum queue that is deleted soon after its node has started may tell its consumers nothing (seen on 3.10): they wait,
-and the queue of the same name that is declared instead fills up.
+A quorum queue that was deleted soon after its node had started seems to have told its consumers nothing (once, on
+3.10): they waited, and the queue of the same name that was declared instead filled up.
 """
 
 from __future__ import annotations
