@@ -110,11 +110,7 @@ class Coalescer(Generic[Item, Result]):
 
     async def _run(self) -> None:
         try:
-            try:
-                if self._linger_seconds:
-                    await asyncio.sleep(self._linger_seconds)
-            finally:
-                self._is_starting = False
+            await self._linger()
             while self._waiting:
                 size = min(len(self._waiting), self._max_size)
                 taken = [self._waiting.popleft() for _ in range(size)]
@@ -127,6 +123,13 @@ class Coalescer(Generic[Item, Result]):
             task = asyncio.current_task()
             if task is not None:
                 self._running.discard(task)
+
+    async def _linger(self) -> None:
+        try:
+            if self._linger_seconds:
+                await asyncio.sleep(self._linger_seconds)
+        finally:
+            self._is_starting = False
 
     async def _settle(self, taken: Sequence[Waiting[Item, Result]]) -> None:
         try:

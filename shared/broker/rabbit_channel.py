@@ -11,7 +11,7 @@ from typing import Any, Self
 from pika.channel import Channel
 from pika.exceptions import AMQPError, ChannelClosedByBroker, ChannelWrongStateError, ConnectionClosedByBroker
 
-from shared.broker.rabbit_connection import SupervisedConnection, backoff_seconds, kind, resolve
+from shared.broker.rabbit_connection import SupervisedConnection, backoff_seconds, end, kind, resolve
 from shared.broker.rabbit_frames import Confirm, Delivery, write
 from shared.broker.rabbit_wire import Wire
 from shared.errors import BrokerUnavailable
@@ -164,8 +164,7 @@ class KeptChannel:
 
     async def close(self) -> None:
         """Let the channel go, for good."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        await end(self._task)
 
     async def _keep(self) -> None:
         failures = 0

@@ -93,10 +93,8 @@ class SupervisedConnection:
 
     async def close(self) -> None:
         """Close in order, and stop coming back."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def _supervise(self) -> None:
         failures = 0
@@ -181,6 +179,13 @@ async def _close(connection: Wire, closed: asyncio.Future[BaseException]) -> Non
 def cut(connection: Wire) -> None:
     """Drop the line without a word: pika has no public name for it, and an orderly close waits for an answer."""
     connection._terminate_stream(StreamLostError("cut by us"))
+
+
+async def end(task: asyncio.Task[None] | None) -> None:
+    """End a task, if there is one, and wait until it has ended."""
+    if task:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def resolve(future: asyncio.Future[Result], result: Result) -> None:

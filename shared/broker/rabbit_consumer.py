@@ -15,6 +15,7 @@ from shared.broker.rabbit_channel import (
     KeptChannel,
     OpenChannel,
 )
+from shared.broker.rabbit_connection import end
 from shared.broker.rabbit_desk import Desk
 from shared.broker.rabbit_frames import Delivery
 from shared.broker.rabbit_presence import look_after
@@ -54,7 +55,7 @@ class RabbitSubscription:
         if self._is_cancelled:
             return
         self._is_cancelled = True
-        await _end(self._looking)
+        await end(self._looking)
         if self._desk and self._channel.current:
             self._desk.close()
             await self._tell_broker(self._channel.current)
@@ -63,8 +64,8 @@ class RabbitSubscription:
     async def close(self) -> None:
         """Tell the broker what was settled, and end at once."""
         self._is_cancelled = True
-        await _end(self._looking)
-        await _end(self._letting_go)
+        await end(self._looking)
+        await end(self._letting_go)
         if self._desk:
             self._desk.flush()
         await self._channel.close()
@@ -105,9 +106,3 @@ class RabbitSubscription:
             self._turnstile.suspect("a queue is missing")
         elif isinstance(reason, ChannelLost) and reason.code:
             log.warning("lost a channel", extra={"queue": self._queue, "code": reason.code})
-
-
-async def _end(task: asyncio.Task[None] | None) -> None:
-    if task:
-        task.cancel()
-        await asyncio.wait({task})

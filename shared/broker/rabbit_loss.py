@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from shared.broker.protocol import OnLoss
-from shared.broker.rabbit_connection import kind
+from shared.broker.rabbit_connection import end, kind
 from shared.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,7 @@ class LossWatch:
 
     async def close(self) -> None:
         """Look after nothing more."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await end(self._task)
 
     async def _look_after(self) -> None:
         seen = 0

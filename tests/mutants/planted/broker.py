@@ -85,7 +85,7 @@ PLANTED = (
         name="cancelled-consumer-still-asks",
         breaks="What is in hand when a consumer is cancelled may still be settled.",
         file="shared/broker/rabbit_consumer.py",
-        text="        await _end(self._looking)\n        if self._desk and self._channel.current:",
+        text="        await end(self._looking)\n        if self._desk and self._channel.current:",
         instead="        if self._desk and self._channel.current:",
         looks_at=("tests/contract/test_forgotten_consumers.py",),
     ),
