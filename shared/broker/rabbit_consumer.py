@@ -64,7 +64,6 @@ class RabbitSubscription:
     async def close(self) -> None:
         """Tell the broker what was settled, and end at once."""
         self._is_cancelled = True
-        await end(self._looking)
         await end(self._letting_go)
         if self._desk:
             self._desk.flush()

@@ -25,7 +25,8 @@ class AmqpServer:
     """Every queue of the table is there and holds one message, which each new consumer gets.
 
     `failures` says how often basic.consume on a queue is yet answered with 541, unless the queue is deleted before.
-    What is in `forgotten` has messages and no consumer, whoever began to consume it, until somebody begins anew.
+    What is in `forgotten` has messages and no consumer, whoever began to consume it, until somebody begins anew; what is
+    in `leaderless` seems to have neither.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,8 @@ class AmqpServer:
         self.failures: Counter[str] = Counter()
         self.failed: list[str] = []
         self.forgotten: set[str] = set()
+        self.leaderless: set[str] = set()
+        self.looks: Counter[str] = Counter()
         self.acknowledgements = 0
         self.delete_asks: list[str] = []
         self.refuses_deletion = self.declares_anew = False
@@ -84,8 +87,10 @@ class AmqpServer:
             _write(line, channel, spec.Channel.Close(404, "NOT_FOUND", 50, 10))
             return
         self.queues.add(method.queue)
+        self.looks[method.queue] += 1
         is_forgotten = method.queue in self.forgotten
-        _write(line, channel, spec.Queue.DeclareOk(method.queue, int(is_forgotten), int(not is_forgotten)))
+        consumers = int(not is_forgotten and method.queue not in self.leaderless)
+        _write(line, channel, spec.Queue.DeclareOk(method.queue, int(is_forgotten), consumers))
 
     def _delete(self, line: asyncio.StreamWriter, channel: int, queue: str) -> None:
         self.delete_asks.append(queue)

@@ -47,6 +47,18 @@ async def test_where_messages_wait_for_nobody_it_consumes_anew_and_calls_it_a_lo
     assert signs == ["a queue that is consumed has no consumer"]
 
 
+async def test_where_nothing_is_known_of_a_queue_its_consumer_stays(server: AmqpServer, broker: RabbitBroker) -> None:
+    inbox = Inbox()
+    await broker.subscribe(QUEUE, inbox, 10)
+    await inbox.until(1)
+
+    server.leaderless = {QUEUE}
+    looks = server.looks[QUEUE]
+    await eventually(lambda: server.looks[QUEUE] > looks + 3)
+
+    assert len(inbox.ids) == 1
+
+
 async def test_a_queue_that_is_gone_without_a_word_is_declared_anew(server: AmqpServer, broker: RabbitBroker) -> None:
     inbox = Inbox()
     await broker.subscribe(QUEUE, inbox, 10)
