@@ -25,8 +25,8 @@ class AmqpServer:
     """Every queue of the table is there and holds one message, which each new consumer gets.
 
     `failures` says how often basic.consume on a queue is yet answered with 541, unless the queue is deleted before.
-    What is in `forgotten` has messages and no consumer, whoever began to consume it, until somebody begins anew; what is
-    in `leaderless` seems to have neither.
+    What is in `forgotten` has messages and no consumer, whoever began to consume it, until somebody begins anew.
+    What is in `leaderless` seems to have neither.
     """
 
     def __init__(self) -> None:
