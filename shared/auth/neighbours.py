@@ -19,6 +19,11 @@ from shared.settings import Settings, is_loopback
 ELSEWHERE = frozenset({"cross-site", "same-site"})
 """What `Sec-Fetch-Site` says of a page that is not ours. One of another port on this machine is on the same site."""
 
+_SAYING = frozenset({b"sec-fetch-site", b"host", b"x-forwarded-host", b"origin"})
+"""The headers by which a call is judged, and nothing else of it."""
+
+MOST_REMEMBERED, LONGEST_REMEMBERED_BYTES = 1_000, 512
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -28,14 +33,24 @@ class Neighbours:
     def __init__(self, settings: Settings) -> None:
         self._public = _authority(settings.public_url or "")
         self._is_loopback = is_loopback(settings.host)
+        self._passed: set[tuple[tuple[bytes, bytes], ...]] = set()  # what was said by those who were let in
 
     def check(self, connection: HTTPConnection) -> None:
-        """Let a call pass that no page of somebody else has made.
+        """Let a call pass that no page of somebody else has made. Who says the same as one before is not judged anew.
 
         Raises:
             Refused: 403, a browser says that one has.
         """
-        headers = connection.headers
+        said = tuple((name, value) for name, value in connection.scope["headers"] if name in _SAYING)
+        if said in self._passed:
+            return
+        self._judge(connection.headers)
+        if sum(len(value) for _, value in said) <= LONGEST_REMEMBERED_BYTES:
+            if len(self._passed) >= MOST_REMEMBERED:
+                self._passed.clear()
+            self._passed.add(said)
+
+    def _judge(self, headers: Headers) -> None:
         if headers.get("sec-fetch-site", "").strip().lower() in ELSEWHERE:
             raise _refused("A page of another site has made this call.")
         names = _names(headers)

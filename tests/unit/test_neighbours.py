@@ -11,6 +11,7 @@ from infrastructure.sandbox.mailbox import Mailbox
 from infrastructure.sandbox.routes import sandbox_app
 from shared.access import Access
 from shared.auth import Keys
+from shared.auth import neighbours as module
 from shared.auth.neighbours import Neighbours
 from shared.errors import Refused
 from shared.operations import Operation
@@ -84,6 +85,28 @@ def test_programs_and_our_own_pages_are_let_in(who: str) -> None:
 @pytest.mark.parametrize("who", REFUSED)
 def test_a_page_of_somebody_else_is_not(who: str) -> None:
     assert not is_let_in(REFUSED[who])
+
+
+def test_whom_one_remembers_says_nothing_for_others() -> None:
+    neighbours = Neighbours(Settings(api_keys=None, host="127.0.0.1"))
+
+    for _ in range(2):
+        for headers in LET_IN.values():
+            neighbours.check(connection(headers))
+        for headers in REFUSED.values():
+            with pytest.raises(Refused):
+                neighbours.check(connection(headers))
+
+
+def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_REMEMBERED", 3)
+    neighbours = Neighbours(Settings(api_keys=None, host="0.0.0.0", api_open=True))
+
+    for number in range(20):
+        neighbours.check(connection({"host": f"{number}.test"}))
+        neighbours.check(connection({"host": f"{number}.{'long' * 200}.test"}))
+
+    assert len(neighbours._passed) <= 3
 
 
 def test_the_public_address_is_a_name_of_ours() -> None:
