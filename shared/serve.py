@@ -14,18 +14,16 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from functions_framework import aio
-from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import strict_json
-from shared.errors import Refused
-from shared.events import BATCH_CONTENT_TYPE, Event, Garbled, read_one, unpack
+from shared.batches import read_batch
+from shared.events import BATCH_CONTENT_TYPE, Garbled
 from shared.front import Front, RequestCounts, watching
 from shared.logs import undisturbed
 from shared.runtime import Resources
@@ -42,8 +40,6 @@ Kind = Literal["cloudevents", "http"]
 
 LARGEST_BATCH_BYTES = 16 * LARGEST_EVENT_BYTES
 """A source sends a few hundred events of some hundred bytes."""
-
-_BATCH = TypeAdapter(list[Event])
 
 log = logging.getLogger(__name__)
 
@@ -228,24 +224,6 @@ class BatchAnswer(Response):
         finally:
             work.cancel()
         await send({"type": "http.response.body", "body": b""})
-
-
-def read_batch(body: bytes) -> list[Parcel] | None:
-    """Read an array of events in one parse; if one of them is none of ours, one by one. None: it is no array."""
-    try:
-        return list(_BATCH.validate_json(body))
-    except ValidationError:
-        pass
-    try:
-        documents = strict_json.parse(body, max_bytes=len(body) + 1)
-    except Refused:
-        return None
-    return [_read_one(document) for document in documents] if isinstance(documents, list) else None
-
-
-def _read_one(document: Any) -> Parcel:
-    found = read_one(json.dumps(document).encode())
-    return found if isinstance(found, Event) else unpack(document) or found
 
 
 @functools.cache
