@@ -149,13 +149,13 @@ class InProcessBroker:
             queue.put(message)
         return None
 
-    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int) -> Subscription:
-        """Consume a work queue until cancelled. Subscriptions of one queue take turns.
+    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int, *, priority: int = 0) -> Subscription:
+        """Consume a work queue until cancelled. Subscriptions of one queue and of one priority take turns.
 
         Raises:
             KeyError: the table has no such queue.
         """
-        consumer = Consumer(self._queues[queue], on_messages, prefetch)
+        consumer = Consumer(self._queues[queue], on_messages, prefetch, priority)
         self._consumers.append(consumer)
         self._queues[queue].consumers.append(consumer)
         self._queues[queue].call()

@@ -104,6 +104,8 @@ class WorkQueue:
         hungry = [consumer for consumer in self.consumers if consumer.room > 0]
         if not hungry:
             return
+        first = max(consumer.priority for consumer in hungry)
+        hungry = [consumer for consumer in hungry if consumer.priority == first]
         self._turn += 1
         ready = min(len(self.waiting), sum(consumer.room for consumer in hungry))
         shares: dict[Consumer, list[tuple[Message, bool]]] = {consumer: [] for consumer in hungry}
@@ -119,13 +121,15 @@ class WorkQueue:
         for consumer, share in shares.items():
             if share:
                 consumer.take(share)
+        self.call()  # what they had no room for is for whoever comes after them
 
 
 class Consumer:
     """One subscription: never holds more than its prefetch."""
 
-    def __init__(self, queue: WorkQueue, on_messages: OnMessages, prefetch: int) -> None:
+    def __init__(self, queue: WorkQueue, on_messages: OnMessages, prefetch: int, priority: int = 0) -> None:
         self._queue = queue
+        self.priority = priority
         self._on_messages = on_messages
         self._prefetch = prefetch
         self._in_hand: dict[InProcessReceived, Message] = {}

@@ -91,8 +91,11 @@ class Broker(Protocol):
     async def publish(self, messages: Sequence[Message]) -> list[PublishRefused | None]:
         """Return for each message None when it was confirmed, or why it was not. Never raises; ends in 5 s."""
 
-    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int) -> Subscription:
-        """Consume a work queue, across reconnections, until cancelled. `on_messages` gets what arrived together."""
+    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int, *, priority: int = 0) -> Subscription:
+        """Consume a work queue, across reconnections, until cancelled. `on_messages` gets what arrived together.
+
+        Of several subscriptions one gets only what those of a higher `priority` have no room for.
+        """
 
     def hint(self, body: bytes) -> None:
         """Tell every realtime instance. Not mandatory, not confirmed, dropped when there is no connection."""

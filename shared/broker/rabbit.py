@@ -111,7 +111,7 @@ class RabbitBroker:
         """Return for each message None when it was confirmed, or why it was not. Never raises; ends in 5 s."""
         return await self._publisher.publish(messages)
 
-    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int) -> Subscription:
+    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int, *, priority: int = 0) -> Subscription:
         """Consume a work queue, across reconnections, until cancelled.
 
         Raises:
@@ -119,7 +119,7 @@ class RabbitBroker:
         """
         if queue not in DESTINATIONS:  # asking for it again and again would look like a loss
             raise KeyError(queue)
-        consumer = RabbitSubscription(self._turnstile, queue, on_messages, prefetch)
+        consumer = RabbitSubscription(self._turnstile, queue, on_messages, prefetch, priority)
         self._consumers.append(consumer)
         await consumer.wait_ready(START_SECONDS)
         return WorkSubscription(consumer, self._settle_seconds)

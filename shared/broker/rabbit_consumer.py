@@ -34,11 +34,14 @@ _SIGNS: dict[type[BrokerUnavailable], str] = {
 class RabbitSubscription:
     """A consumer that lives across reconnections until cancelled."""
 
-    def __init__(self, turnstile: Turnstile, queue: str, on_messages: OnMessages, prefetch: int) -> None:
+    def __init__(
+        self, turnstile: Turnstile, queue: str, on_messages: OnMessages, prefetch: int, priority: int = 0
+    ) -> None:
         self._turnstile = turnstile
         self._queue = queue
         self._on_messages = on_messages
         self._prefetch = prefetch
+        self._arguments = {"x-priority": priority} if priority else None
         self._desk: Desk | None = None
         self._consumer_tag = ""
         self._is_cancelled = False
@@ -85,13 +88,17 @@ class RabbitSubscription:
     async def _prepare(self, channel: OpenChannel) -> None:
         if self._is_cancelled:
             raise BrokerUnavailable("cancelled")
-        desk = Desk(self._queue, channel, self._on_messages)
+        desk = Desk(self._queue, channel, self._on_messages, self._prefetch)
         self._desk = desk
         self._consumer_tag = f"carillon-{id(desk):x}"
         await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
         channel.hear(Delivery, desk.take)
         await self._turnstile.consume(
-            channel, self._queue, on_message_callback=desk.take_from_pika, consumer_tag=self._consumer_tag
+            channel,
+            self._queue,
+            on_message_callback=desk.take_from_pika,
+            consumer_tag=self._consumer_tag,
+            arguments=self._arguments,
         )
         if not self._is_cancelled:
             self._looking = asyncio.create_task(look_after(channel, self._queue))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.adapters.utils.io_services_utils import _AsyncPlaintextTransport
 from pika.frame import decode_frame
 
 from shared.broker.rabbit_frames import Confirm, Delivery, Incomplete, read
@@ -57,6 +58,8 @@ class Wire(AsyncioConnection):
         self._gathered.clear()
         if self._transport is not None:
             super()._adapter_emit_data(data)
+            if isinstance(self._transport, _AsyncPlaintextTransport):  # pika would wait until the loop says so
+                self._transport._on_socket_writable()
 
     def _proto_connection_made(self, transport: Any) -> None:
         transport._MAX_RECV_BYTES = READ_BYTES

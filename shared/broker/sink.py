@@ -109,7 +109,7 @@ class SinkBroker:
             if not self._in_hand:
                 self._idle.set()
 
-    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int) -> Subscription:
+    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int, *, priority: int = 0) -> Subscription:
         """Refuse to.
 
         Raises:

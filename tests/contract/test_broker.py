@@ -233,6 +233,19 @@ async def test_two_subscriptions_share_the_work(broker: Broker) -> None:
     assert second.ids
 
 
+async def test_one_of_a_lower_priority_gets_only_what_the_others_have_no_room_for(broker: Broker) -> None:
+    helping, working = Inbox(), Inbox()
+    await broker.subscribe(QUEUE, helping, 10, priority=-1)
+    await broker.subscribe(QUEUE, working, 3)
+
+    await broker.publish(messages(QUEUE, "a", "b"))
+    await working.until(2)
+    await broker.publish(messages(QUEUE, *"cdef"))
+
+    await helping.until(3)
+    assert (working.ids, helping.ids) == (["a", "b", "c"], ["d", "e", "f"])
+
+
 async def test_a_queue_that_the_table_does_not_know_cannot_be_consumed(broker: Broker) -> None:
     with pytest.raises(KeyError):
         await broker.subscribe("no.such.queue", Inbox(), 10)

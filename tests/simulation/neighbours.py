@@ -249,8 +249,8 @@ class BrokerOverWire:
             "publish", (messages,), lambda: self._world.broker.take(self._process, messages)
         )
 
-    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int) -> Subscription:
-        """Consume a work queue; what arrives travels by the wire, too."""
+    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int, *, priority: int = 0) -> Subscription:
+        """Consume a work queue; what arrives travels by the wire, too. All have the same priority here."""
         return self._connection.subscribe(queue, on_messages, prefetch)
 
     def hint(self, body: bytes) -> None:
