@@ -75,7 +75,7 @@ class PingRunner:
 
     async def _attempt(self, body: bytes) -> int:
         try:
-            return (await self._target.deliver([body]))[0]
+            return (await self._target.deliver([body], alone=True))[0]
         except Exception:
             log.exception("a tick failed", extra={"source": self._source.name})
             return NO_ANSWER

@@ -31,7 +31,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSource:
-    """A RabbitmqSource: a work queue, and the function that its messages go to."""
+    """A RabbitmqSource: a work queue, and the function that its messages go to.
+
+    In workers that share a queue, one has at most `prefetch` messages in hand (0: as many as the function has room
+    for), and of those with a lower `priority` only what the others have no room for.
+    """
 
     name: str
     queue: str
@@ -41,6 +45,8 @@ class QueueSource:
     retry: int = 0
     backoff_policy: str = "exponential"
     backoff_seconds: float = 0.2
+    prefetch: int = 0
+    priority: int = 0
 
     def wait_seconds(self, retry: int) -> float:
         """Return the wait before a retry, counted from 1: the adapter's formula, so the first exponential one is 2x."""

@@ -85,8 +85,11 @@ class QueueRunner:
 
     async def start(self) -> None:
         """Begin to consume."""
-        prefetch = max(MIN_PREFETCH, self._room)
-        self._subscription = await self._broker.subscribe(self._source.queue, self._arrived, prefetch)
+        source = self._source
+        prefetch = source.prefetch or max(MIN_PREFETCH, self._room)
+        self._subscription = await self._broker.subscribe(
+            source.queue, self._arrived, prefetch, priority=source.priority
+        )
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Take no more, and wait for what is under way. What was not assigned, or waits to be tried again, is left
@@ -157,7 +160,8 @@ class QueueRunner:
             self._settle([(unsettled.pop(place), status) for place, status in final])
 
         try:
-            told(list(enumerate(await self._target.deliver([held.body for held in together], told))))
+            bodies, alone = [held.body for held in together], not together[0].size
+            told(list(enumerate(await self._target.deliver(bodies, told, alone=alone))))
         except Exception:
             log.exception("a delivery failed", extra={"queue": self._source.queue})
         return list(unsettled.values())

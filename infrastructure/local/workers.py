@@ -22,10 +22,16 @@ from infrastructure.local.gateway import Gateway
 from infrastructure.local.in_one_process import LOCAL_ROUTES, in_one_process
 from infrastructure.local.processes import LOOPBACK, Command, Supervisor, carillon, free_port
 from infrastructure.local.proxy import Backend
+from infrastructure.local.records import QueueSource
 from infrastructure.local.server import HttpServer, StopSignals, listen
+from infrastructure.local.sources import MIN_PREFETCH
 from shared.settings import Settings
 
 SANDBOX = "sandbox"
+
+
+HELPING = -1
+"""The priority of those who consume only what the others have no room for."""
 
 
 class Part(StrEnum):
@@ -41,6 +47,16 @@ def parts(count: int) -> list[Part]:
     answering = max(1, count // 3)
     queues = [Part.QUEUES_AND_CLOCK, *[Part.QUEUES] * (count - answering - 1)]
     return [*queues, *[Part.REQUESTS] * answering]
+
+
+def share(source: QueueSource, part: Part) -> QueueSource:
+    """Say how a worker takes part in a queue: so that what waits stays where another one can take it.
+
+    Who answers requests takes what the others have no room for, one set after the other: several at once were smaller.
+    """
+    if part is Part.REQUESTS:
+        return replace(source, prefetch=MIN_PREFETCH, priority=HELPING, parallelism=1)
+    return replace(source, prefetch=MIN_PREFETCH)
 
 
 def describe(
@@ -68,8 +84,7 @@ async def work(settings: Settings, descriptor: int, *, folder: Path, sandbox_url
     known = manifests.read(folder).serving(settings.served())
     if part is not Part.QUEUES_AND_CLOCK:
         known = replace(known, ping_sources=())
-    if part is Part.REQUESTS:
-        known = replace(known, queue_sources=())
+    known = replace(known, queue_sources=tuple(share(source, part) for source in known.queue_sources))
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(StopSignals())
         shared = stack.enter_context(socket.socket(fileno=descriptor))

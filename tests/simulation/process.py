@@ -53,7 +53,7 @@ class FrameTarget:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
 
-    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None, *, alone: bool = False) -> list[int]:
         """Hand events to the frame, as `shared/serve.py` does, within the revision's timeout."""
         statuses = Statuses(len(bodies), told)
         try:

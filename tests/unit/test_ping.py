@@ -21,7 +21,7 @@ class Sweep:
         self.has_answered, self.may_answer = False, asyncio.Event()
         self.may_answer.set()
 
-    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None, *, alone: bool = False) -> list[int]:
         self.seen.extend(json.loads(body) for body in bodies)
         await self.may_answer.wait()
         self.has_answered = True
@@ -76,7 +76,7 @@ async def test_ticks_that_a_slow_sweep_missed_are_left_out() -> None:
     begun: list[float] = []
 
     class Slow:
-        async def deliver(self, _: Sequence[bytes], told: Told | None = None) -> list[int]:
+        async def deliver(self, _: Sequence[bytes], told: Told | None = None, *, alone: bool = False) -> list[int]:
             begun.append((clock.moment - clock.start).total_seconds())
             clock.moment += timedelta(seconds=12)
             return [204]

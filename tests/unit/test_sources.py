@@ -39,10 +39,10 @@ class OneQueue:
     """A broker with one queue, which hands over what it is given."""
 
     def __init__(self) -> None:
-        self.prefetch, self.is_consumed, self.queues = 0, False, list[str]()
+        self.prefetch, self.priority, self.is_consumed, self.queues = 0, 0, False, list[str]()
 
-    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int) -> Subscription:
-        self.hand_over, self.prefetch, self.is_consumed = on_messages, prefetch, True
+    async def subscribe(self, queue: str, on_messages: OnMessages, prefetch: int, *, priority: int = 0) -> Subscription:
+        self.hand_over, self.prefetch, self.priority, self.is_consumed = on_messages, prefetch, priority, True
         self.queues.append(queue)
         return cast(Subscription, self)
 
@@ -58,12 +58,14 @@ class Answers:
     def __init__(self, *answers: int, **by_id: list[int]) -> None:
         self.answers, self.by_id = list(answers) or [204], by_id
         self.calls: list[list[str]] = []
+        self.alone: list[bool] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None) -> list[int]:
+    async def deliver(self, bodies: Sequence[bytes], told: Told | None = None, *, alone: bool = False) -> list[int]:
         names = [re.sub(rb'.*"id": ?"(.*?)".*', rb"\1", body).decode() for body in bodies]
         self.calls.append(names)
+        self.alone.append(alone)
         await self.may_answer.wait()
         queues = [self.by_id.get(name, self.answers) for name in names]
         return [queue.pop(0) if len(queue) > 1 else queue[0] for queue in queues]
@@ -190,6 +192,14 @@ async def test_as_much_is_fetched_ahead_as_the_adapter_fetches(parallelism: int,
     assert broker.prefetch == prefetch
 
 
+async def test_one_that_shares_a_queue_fetches_as_it_is_told() -> None:
+    runner, broker = await running(Answers(), parallelism=300, prefetch=7, priority=-1)
+
+    await runner.stop()
+
+    assert (broker.prefetch, broker.priority) == (7, -1)
+
+
 async def test_a_function_that_takes_batches_has_two_of_them_in_hand_and_no_more_requests_than_parallelism() -> None:
     target = Answers()
     target.together = 200
@@ -268,6 +278,7 @@ async def test_a_body_that_is_evidently_no_event_travels_alone() -> None:
     await runner.stop()
 
     assert [len(call) for call in target.calls] == [1, 1, 2]
+    assert target.alone == [False, True, False]
 
 
 async def test_a_message_that_is_no_cloud_event_arrives_wrapped_and_whole() -> None:
@@ -276,7 +287,7 @@ async def test_a_message_that_is_no_cloud_event_arrives_wrapped_and_whole() -> N
     class Keeps:
         together = 1
 
-        async def deliver(self, sent: Sequence[bytes], told: Told | None = None) -> list[int]:
+        async def deliver(self, sent: Sequence[bytes], told: Told | None = None, *, alone: bool = False) -> list[int]:
             bodies.extend(sent)
             return [204] * len(sent)
 

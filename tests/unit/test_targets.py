@@ -29,21 +29,24 @@ def answers(*statuses: int) -> Response:
     return Response(f"{len(statuses)}\n{json.dumps(list(enumerate(statuses)))}\n")
 
 
-async def test_one_event_comes_as_knative_sends_it_and_several_come_together() -> None:
+async def test_what_is_there_comes_together_and_what_must_stand_alone_as_knative_sends_it() -> None:
     seen: list[tuple[str, Any]] = []
 
     async def handler(request: Request) -> Response:
         seen.append((request.headers["content-type"], await request.json()))
-        return answers(204, 503) if isinstance(seen[-1][1], list) else Response(status_code=204)
+        batch = seen[-1][1]
+        return answers(*[204, 503][: len(batch)]) if isinstance(batch, list) else Response(status_code=204)
 
     target = function(handler)
-    alone = await target.deliver([event("a")])
-    together = await target.deliver([event("a"), event("b")])
+    one = await target.deliver([event("a")])
+    two = await target.deliver([event("a"), event("b")])
+    alone = await target.deliver([event("a")], alone=True)
 
-    assert (alone, together) == ([204], [204, 503])
+    assert (one, two, alone) == ([204], [204, 503], [204])
     assert [content_type for content_type, _ in seen] == [
-        "application/cloudevents+json",
         "application/cloudevents-batch+json",
+        "application/cloudevents-batch+json",
+        "application/cloudevents+json",
     ]
     assert [one["id"] for one in seen[1][1]] == ["a", "b"]
 
