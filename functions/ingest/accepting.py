@@ -1,4 +1,4 @@
-"""Keep submissions, many at once in one statement, and announce them after the answer is safe."""
+"""Keep submissions, many at once in one statement, and announce what is committed, beside the answers."""
 
 from __future__ import annotations
 
@@ -81,8 +81,6 @@ class Acceptance:
                 raise shed
             row = item.row()
             answer = self._judge(row, await self._keeping.submit(row))
-            if _is_waiting(answer):
-                self._announce([row])
         if isinstance(answer, Refused):
             raise answer
         return answer
@@ -108,7 +106,6 @@ class Acceptance:
                 answers[place] = item if isinstance(item, Refused) else await self._keep_fan_out(item)
         kept = await self._keeping.submit_all(list(rows.values()))
         judged = {place: self._judge(row, result) for (place, row), result in zip(rows.items(), kept, strict=True)}
-        self._announce([rows[place] for place, answer in judged.items() if _is_waiting(answer)])
         answers |= judged
         return [answers[place] for place in range(len(items))]
 
@@ -177,7 +174,9 @@ class Acceptance:
 
     async def _keep(self, rows: Sequence[NewNotification]) -> Sequence[tuple[Kept, str]]:
         self._size.observe(len(rows))
-        return await self._resources.store.intake.keep(rows)
+        answers = await self._resources.store.intake.keep(rows)
+        self._announce([row for row, answer in zip(rows, answers, strict=True) if _is_waiting(answer)])
+        return answers
 
     async def _publish(self, messages: Sequence[Message]) -> Sequence[None]:
         refused = sum(1 for failure in await self._resources.publish(messages) if failure is not None)
@@ -200,8 +199,9 @@ class Acceptance:
         return self._backlog[1] if self._backlog else 0
 
 
-def _is_waiting(answer: Answer) -> bool:
-    return isinstance(answer, Accepted) and answer.status == "pending"
+def _is_waiting(answer: tuple[Kept, str]) -> bool:
+    kept, status = answer
+    return kept is not Kept.CONFLICT and status == "pending"
 
 
 def _used_before() -> Refused:

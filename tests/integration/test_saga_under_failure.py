@@ -108,6 +108,21 @@ async def test_what_ingest_could_not_announce_is_announced_by_the_sweep(world: W
     assert await world.status_of(notification) is SENT
 
 
+async def test_who_asks_again_is_heard_while_nobody_has_begun(world: World) -> None:
+    world.broker.refuses = True
+    notification = await world.post()
+    world.broker.refuses = False
+
+    again = await world.post()
+    await world.deliver_everything()
+    said = len(world.broker.published)
+    once_more = await world.post()
+
+    assert again == once_more == notification
+    assert await world.status_of(notification) is SENT
+    assert len(world.broker.published) == said
+
+
 async def test_what_the_sweep_could_not_publish_it_publishes_next_time(world: World) -> None:
     notification = await world.post()
     world.lose_messages()
