@@ -81,7 +81,6 @@ class Database:
             kwargs={"autocommit": True, "options": " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())},
             configure=_configure,
             check=self._check,
-            reset=self._note_use,
         )
         self._last_use: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
@@ -108,9 +107,6 @@ class Database:
             wait_seconds=stats.get("requests_wait_ms", 0) / 1000,
         )
 
-    async def _note_use(self, connection: Connection) -> None:
-        self._last_use[connection] = time.monotonic()
-
     async def _check(self, connection: Connection) -> None:
         """Ask a connection whether it lives, unless it did a moment ago: the question costs a round trip."""
         if time.monotonic() - self._last_use.get(connection, 0.0) > TRUSTED_SECONDS:
@@ -126,6 +122,7 @@ class Database:
         try:
             async with self._pool.connection() as connection:
                 yield connection
+                self._last_use[connection] = time.monotonic()  # the pool's own way, `reset`, is a task of its own
         except _PASSING as passing:
             raise DatabaseUnavailable(type(passing).__name__) from passing
 
