@@ -137,4 +137,28 @@ PLANTED = (
         instead="self.bytes_received += 0",
         looks_at=("tests/unit/test_rabbit_wire.py",),
     ),
+    Mutant(
+        name="helper-takes-its-turn",
+        breaks="Who answers requests takes of a queue only what the others have no room for.",
+        file="shared/broker/rabbit_consumer.py",
+        text='{"x-priority": priority} if priority else None',
+        instead="None",
+        looks_at=(BROKER,),
+    ),
+    Mutant(
+        name="settled-and-never-told",
+        breaks="The broker is told soon what is settled, however little it is.",
+        file="shared/broker/rabbit_desk.py",
+        text="elif self._timer is None:",
+        instead="elif False:",
+        looks_at=("tests/unit/test_rabbit_desk.py",),
+    ),
+    Mutant(
+        name="garbage-written-anew",
+        breaks="What is no event of ours is kept with its bytes as they came, also out of an array.",
+        file="shared/batches.py",
+        text="elements.append(text[at:end].encode())",
+        instead="elements.append(json.dumps(json.loads(text[at:end])).encode())",
+        looks_at=("tests/unit/test_batches.py",),
+    ),
 )

@@ -25,9 +25,9 @@ PLANTED = (
         name="copy-not-announced",
         breaks="A client that asks again is heard: its event is announced again while nobody has begun with it.",
         file="functions/ingest/accepting.py",
-        text='return isinstance(answer, Accepted) and answer.status == "pending"',
-        instead="return False",
-        looks_at=("tests/integration/test_intake_store.py", "tests/integration/test_saga_end_to_end.py"),
+        text='return kept is not Kept.CONFLICT and status == "pending"',
+        instead='return kept is Kept.NEW and status == "pending"',
+        looks_at=("tests/integration/test_saga_under_failure.py::test_who_asks_again_is_heard_while_nobody_has_begun",),
     ),
     Mutant(
         name="key-without-its-tenant",
