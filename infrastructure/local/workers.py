@@ -2,7 +2,7 @@
 
 Nothing else is shared but the database and the broker, so it is what several pods are. Requests and queues are apart
 because sets make the steps cheap: of two processes that did both, each had half as many events at a time, and all
-together cost a third more (docs/decisions/0012-workers.md).
+together cost a third more (docs/decisions/0012-workers.md). Where the queues are more than those can do, the others help.
 """
 
 from __future__ import annotations
