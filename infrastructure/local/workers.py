@@ -29,7 +29,6 @@ from shared.settings import Settings
 
 SANDBOX = "sandbox"
 
-
 HELPING = -1
 """The priority of those who consume only what the others have no room for."""
 
