@@ -2,7 +2,8 @@
 
 Nothing else is shared but the database and the broker, so it is what several pods are. Requests and queues are apart
 because sets make the steps cheap: of two processes that did both, each had half as many events at a time, and all
-together cost a third more (docs/decisions/0012-workers.md). Where the queues are more than those can do, the others help.
+together cost a third more (docs/decisions/0012-workers.md). Where the queues are more than those can do, the others
+help (docs/decisions/0049-who-answers-helps.md).
 """
 
 from __future__ import annotations
